@@ -1,0 +1,144 @@
+package telemetry_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"aoai-balancer/handler/internal/telemetry"
+)
+
+// line serves one request through the access log and returns the line it wrote at the level.
+func line(t *testing.T, level string, r *http.Request, serve http.HandlerFunc) map[string]any {
+	t.Helper()
+	var out bytes.Buffer
+	log, err := telemetry.NewLogger(&out, level)
+	if err != nil {
+		t.Fatal(err)
+	}
+	func() {
+		defer func() { _ = recover() }()
+		telemetry.AccessLog(log)(serve).ServeHTTP(httptest.NewRecorder(), r)
+	}()
+	var fields map[string]any
+	if out.Len() > 0 {
+		if err := json.Unmarshal(out.Bytes(), &fields); err != nil {
+			t.Fatalf("%v: %s", err, out.Bytes())
+		}
+	}
+	return fields
+}
+
+func TestAccessLog_SaysWhatTheRecordHolds(t *testing.T) {
+	r := httptest.NewRequest(http.MethodPost, "/openai/deployments/gpt/chat/completions", nil)
+	r.Header.Set("X-Azure-Functions-InvocationId", "invocation")
+	r.Header.Set("Traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+	got := line(t, "info", r, func(w http.ResponseWriter, r *http.Request) {
+		record := telemetry.RecordOf(r.Context())
+		record.Operation, record.Deployment, record.Turn, record.Backend, record.Code = "chat/completions", "gpt", "7", "westeurope", "429"
+		record.Attempts = []telemetry.Attempt{{Backend: "eastus", Status: 429, Outcome: "throttled", Wait: 2500 * time.Millisecond, MaybeBilled: true}}
+		w.WriteHeader(http.StatusTooManyRequests)
+		_, _ = w.Write([]byte("12345"))
+	})
+	for key, want := range map[string]any{
+		"event": "request", "level": "info", "http.request.method": "POST", "http.response.status_code": 429.0, "bytes": 5.0,
+		"gen_ai.operation.name": "chat/completions", "gen_ai.request.model": "gpt", "turn": "7", "backend": "westeurope",
+		"error.type": "429", "invocation_id": "invocation", "trace_id": "0af7651916cd43dd8448eb211c80319c",
+	} {
+		if got[key] != want {
+			t.Errorf("%s is %v, want %v", key, got[key], want)
+		}
+	}
+	attempt := got["attempts"].([]any)[0].(map[string]any)
+	if attempt["backend"] != "eastus" || attempt["status"] != 429.0 || attempt["outcome"] != "throttled" || attempt["wait_ms"] != 2500.0 || attempt["maybe_billed"] != true {
+		t.Errorf("the attempt is %v", attempt)
+	}
+}
+
+func TestAccessLog_TheReadinessPingIsForDebugOnly(t *testing.T) {
+	ping := httptest.NewRequest(http.MethodGet, "/", nil)
+	nothing := func(http.ResponseWriter, *http.Request) {}
+	if got := line(t, "info", ping, nothing); got != nil {
+		t.Errorf("logged %v", got)
+	}
+	if got := line(t, "debug", ping, nothing); got["event"] != "request" {
+		t.Errorf("logged %v", got)
+	}
+}
+
+func TestAccessLog_ACallerThatLeftIs499UnlessItHadEverything(t *testing.T) {
+	for complete, want := range map[bool]float64{false: 499, true: 200} {
+		ctx, leave := context.WithCancel(t.Context())
+		got := line(t, "info", httptest.NewRequest(http.MethodGet, "/openai/x", nil).WithContext(ctx), func(w http.ResponseWriter, r *http.Request) {
+			record := telemetry.RecordOf(r.Context())
+			record.Operation, record.Complete = "x", complete
+			w.WriteHeader(http.StatusOK)
+			leave()
+			panic(http.ErrAbortHandler)
+		})
+		if got["http.response.status_code"] != want {
+			t.Errorf("complete %v: logged as %v", complete, got["http.response.status_code"])
+		}
+	}
+}
+
+func TestLogger_LinesAreASCIIAndStillSayTheSame(t *testing.T) {
+	var out bytes.Buffer
+	log, err := telemetry.NewLogger(&out, "info")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const text = "grün 😀 \x7f \u2028 and \"quotes\" \xff"
+	log.Info().Str("text", text).Send()
+	var fields map[string]string
+	if err := json.Unmarshal(out.Bytes(), &fields); err != nil {
+		t.Fatalf("%v: %q", err, out.String())
+	}
+	if want := strings.ReplaceAll(text, "\xff", "\ufffd"); fields["text"] != want {
+		t.Errorf("%q became %q", text, fields["text"])
+	}
+	if i := strings.IndexFunc(out.String(), func(r rune) bool { return r > 127 }); i >= 0 || strings.Count(out.String(), "\n") != 1 {
+		t.Errorf("not one line of ASCII: %q", out.String())
+	}
+}
+
+func TestGo_APanicEndsItsGoroutineAlone(t *testing.T) {
+	var out bytes.Buffer
+	log, err := telemetry.NewLogger(&out, "info")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, value := range []any{errors.New("a secret"), "a secret"} {
+		func() {
+			defer telemetry.Recovered(log)
+			panic(value)
+		}()
+	}
+	func() {
+		defer telemetry.Recovered(log)
+		var m map[string]int
+		m["x"] = 1
+	}()
+	if got := out.String(); strings.Count(got, `"event":"panic"`) != 3 || strings.Contains(got, "a secret") || !strings.Contains(got, "nil map") {
+		t.Errorf("logged %s", got)
+	}
+	done := make(chan struct{})
+	telemetry.Go(log)(func() { defer close(done); panic("x") })
+	<-done
+}
+
+func FuzzTraceparent_NeverPanics(f *testing.F) {
+	f.Add("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+	f.Add("")
+	f.Fuzz(func(t *testing.T, value string) {
+		r := httptest.NewRequest(http.MethodGet, "/x", nil)
+		r.Header.Set("Traceparent", value)
+		line(t, "info", r, func(http.ResponseWriter, *http.Request) {})
+	})
+}
