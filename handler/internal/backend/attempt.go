@@ -1,0 +1,87 @@
+package backend
+
+import "time"
+
+// Attempt is one try of one request at one backend, as health sees it. It is not safe for concurrent use.
+type Attempt struct {
+	health      *Health
+	backend     int
+	deployment  string
+	began       time.Time
+	probesWhole bool
+	probesRow   bool
+	over        bool
+}
+
+// end runs what an outcome does and gives the probes back; only the first outcome of an attempt counts.
+func (a *Attempt) end(outcome func(now time.Time)) {
+	if a.over {
+		return
+	}
+	a.over = true
+	h := a.health
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	outcome(time.Now())
+	if a.probesWhole {
+		h.whole[a.backend].probing = false
+	}
+	if row := h.rows[a.deployment]; row != nil && a.probesRow {
+		row[a.backend].probing = false
+	}
+}
+
+// Ignored ends an attempt that says nothing about the backend's health.
+func (a *Attempt) Ignored() { a.end(func(time.Time) {}) }
+
+// Succeeded clears failure streaks, never an existing cooldown.
+func (a *Attempt) Succeeded() {
+	a.end(func(time.Time) {
+		a.health.whole[a.backend].succeed(a.probesWhole)
+		if row := a.health.rows[a.deployment]; row != nil {
+			row[a.backend].succeed(a.probesRow)
+		}
+	})
+}
+
+// Throttled cools the deployment on this backend for as long as the backend asked; wait 0 means that it gave no hint.
+func (a *Attempt) Throttled(wait time.Duration) {
+	if wait <= 0 {
+		wait = a.health.defaultCooldown
+	}
+	a.answered(func(c *cell, now time.Time) { c.cool(now.Add(min(wait, a.health.maxCooldown)), Throttled) })
+}
+
+// Failed counts a failure of the deployment on this backend; a wait that the backend asked for cools it at once.
+func (a *Attempt) Failed(wait time.Duration) {
+	a.answered(func(c *cell, now time.Time) {
+		c.fail(a.began, now, a.probesRow)
+		if wait > 0 {
+			c.cool(now.Add(min(wait, a.health.maxCooldown)), Failed)
+		}
+	})
+}
+
+// Unreachable counts a failure of the whole backend.
+func (a *Attempt) Unreachable() {
+	a.end(func(now time.Time) { a.health.whole[a.backend].fail(a.began, now, a.probesWhole) })
+}
+
+// Unauthorized cools the whole backend: it refuses our credential.
+func (a *Attempt) Unauthorized() {
+	a.end(func(now time.Time) { a.health.whole[a.backend].cool(now.Add(unauthorizedFor), Unauthorized) })
+}
+
+// Missing cools a deployment that this backend does not have.
+func (a *Attempt) Missing() {
+	a.answered(func(c *cell, now time.Time) { c.cool(now.Add(missingFor), Missing) })
+}
+
+// answered ends an attempt that reached the backend but not what it wanted there: the deployment's cell takes the
+// outcome, and the backend as a whole is known to be reachable.
+func (a *Attempt) answered(outcome func(c *cell, now time.Time)) {
+	a.end(func(now time.Time) {
+		a.health.whole[a.backend].succeed(a.probesWhole)
+		outcome(&a.health.row(a.deployment, now)[a.backend], now)
+	})
+}

@@ -1,0 +1,156 @@
+package backend
+
+import (
+	"sync"
+	"time"
+)
+
+// Times of the outcome table that are not settings.
+const (
+	missingFor      = 5 * time.Minute // a deployment that a backend does not have
+	unauthorizedFor = time.Minute     // a backend that refuses our credential
+	failuresToOpen  = 3
+	openFirst       = 10 * time.Second
+	openLongest     = time.Minute
+	probeWait       = time.Second // what is advertised while a probe is under way
+	maxRows         = 1000        // deployments with a blemish that are remembered
+)
+
+// Cause says why a backend is skipped.
+type Cause int
+
+// The causes, as an exhausted request weighs them.
+const (
+	None Cause = iota
+	Throttled
+	Failed
+	Unauthorized
+	Missing
+)
+
+func (c Cause) String() string {
+	return [...]string{"ready", "throttled", "failed", "unauthorized", "missing"}[c]
+}
+
+// Block is one backend's obstacle for a deployment; the zero value is none.
+type Block struct {
+	Until time.Time
+	Cause Cause
+}
+
+// Health remembers, for each backend as a whole and for each deployment on it, cooldowns and failures. It is safe for
+// concurrent use and bounded: it holds a row only for deployments with a blemish, at most 1,000.
+type Health struct {
+	defaultCooldown, maxCooldown time.Duration
+
+	mu    sync.Mutex
+	whole []cell
+	rows  map[string][]cell
+}
+
+// NewHealth makes the health of n backends, all ready. A throttled backend without a hint cools for defaultCooldown;
+// maxCooldown caps what a backend asks for.
+func NewHealth(n int, defaultCooldown, maxCooldown time.Duration) *Health {
+	return &Health{defaultCooldown: defaultCooldown, maxCooldown: maxCooldown, whole: make([]cell, n), rows: map[string][]cell{}}
+}
+
+// Ready is the bit set of backends that may be tried for the deployment now.
+func (h *Health) Ready(deployment string) uint64 {
+	now := time.Now()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	row := h.rows[deployment]
+	var ready uint64
+	for i := range h.whole {
+		if h.whole[i].ready(now) && (row == nil || row[i].ready(now)) {
+			ready |= 1 << i
+		}
+	}
+	return ready
+}
+
+// Blocks lists, by backend, what keeps it from being tried for the deployment.
+func (h *Health) Blocks(deployment string) []Block {
+	now := time.Now()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	row := h.rows[deployment]
+	blocks := make([]Block, len(h.whole))
+	for i := range h.whole {
+		blocks[i] = h.whole[i].block(now)
+		if row != nil {
+			blocks[i] = later(blocks[i], row[i].block(now))
+		}
+	}
+	return blocks
+}
+
+func later(a, b Block) Block {
+	if b.Until.After(a.Until) {
+		return b
+	}
+	return a
+}
+
+// Begin starts an attempt. It reports false where another request took the only probe first. Every attempt that
+// begins must end by exactly one of Attempt's methods.
+func (h *Health) Begin(i int, deployment string) (*Attempt, bool) {
+	now := time.Now()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	row := h.rows[deployment]
+	if !h.whole[i].ready(now) || (row != nil && !row[i].ready(now)) {
+		return nil, false
+	}
+	a := &Attempt{health: h, backend: i, deployment: deployment, began: now}
+	a.probesWhole = h.whole[i].probe(now)
+	a.probesRow = row != nil && row[i].probe(now)
+	return a, true
+}
+
+// row finds or makes the deployment's row. The mutex is held.
+func (h *Health) row(deployment string, now time.Time) []cell {
+	if row := h.rows[deployment]; row != nil {
+		return row
+	}
+	if len(h.rows) >= maxRows {
+		h.sweep(now)
+	}
+	row := make([]cell, len(h.whole))
+	h.rows[deployment] = row
+	return row
+}
+
+// sweep makes room: rows without a blemish go, and where there are none the one that is the first to recover.
+func (h *Health) sweep(now time.Time) {
+	var first string
+	var firstUntil time.Time
+	for name, row := range h.rows {
+		until := lastBlock(row, now)
+		if until.IsZero() {
+			delete(h.rows, name)
+		} else if first == "" || until.Before(firstUntil) {
+			first, firstUntil = name, until
+		}
+	}
+	if len(h.rows) >= maxRows {
+		delete(h.rows, first)
+	}
+}
+
+func lastBlock(row []cell, now time.Time) time.Time {
+	var last time.Time
+	for i := range row {
+		if until := row[i].block(now).Until; until.After(last) {
+			last = until
+		}
+	}
+	return last
+}
+
+// Remembered is for how many deployments there is anything to remember.
+func (h *Health) Remembered() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.rows)
+}

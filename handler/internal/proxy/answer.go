@@ -1,0 +1,105 @@
+package proxy
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"time"
+
+	"aoai-balancer/handler/internal/backend"
+	"aoai-balancer/handler/internal/openai"
+)
+
+// begin reads the start of an answer before anything of it is given away: a connection that breaks before the first
+// byte is still this handler's to answer, and must be, because the Functions host sends a request again when a
+// connection ends before headers. For statuses whose error.code decides what they mean it reads that too.
+func (s *sent) begin(spawn func(func())) {
+	limit := int64(firstRead)
+	switch s.resp.StatusCode {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound:
+		limit = discardBytes
+	}
+	var err error
+	if limit == firstRead {
+		s.start, err = readOnce(s.resp.Body)
+	} else {
+		s.start, err = io.ReadAll(io.LimitReader(s.resp.Body, limit))
+		s.code = openai.ErrorCode(plain(s.resp.Header, s.start))
+	}
+	if err == nil && isStream(s.resp) {
+		err = s.holdOpening(spawn)
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		_ = s.resp.Body.Close()
+		s.resp, s.err = nil, err
+	}
+}
+
+// readOnce returns what the next read brings; io.EOF at the end.
+func readOnce(r io.Reader) ([]byte, error) {
+	start := make([]byte, firstRead)
+	for {
+		n, err := r.Read(start)
+		if n > 0 {
+			return start[:n], nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+// plain undoes gzip, which a caller may have asked for.
+func plain(h http.Header, body []byte) []byte {
+	if h.Get("Content-Encoding") != "gzip" {
+		return body
+	}
+	z, err := gzip.NewReader(bytes.NewReader(body))
+	if err != nil {
+		return nil
+	}
+	text, _ := io.ReadAll(io.LimitReader(z, discardBytes))
+	return text
+}
+
+// saved is an answer that was not given to the caller, but may yet be.
+type saved struct {
+	backend string
+	status  int
+	header  http.Header
+	body    []byte
+}
+
+// keep drains an answer, so that its connection can serve again, and saves it in case that nothing better comes.
+func (c *call) keep(b *backend.Backend, s *sent, class class) {
+	defer s.discard()
+	if s.resp == nil {
+		return
+	}
+	timer := time.AfterFunc(discardTime, func() { s.cancel(errDiscarded) })
+	defer timer.Stop()
+	rest, err := io.ReadAll(io.LimitReader(s.resp.Body, discardBytes+1))
+	body := slices.Concat(s.start, rest)
+	if err != nil || len(body) > discardBytes || s.resp.StatusCode < http.StatusBadRequest {
+		return
+	}
+	a := &saved{backend: b.Name, status: s.resp.StatusCode, header: s.resp.Header, body: body}
+	if class == failure {
+		c.failed = a
+	}
+	if class == absent {
+		c.missing = a
+	}
+}
+
+func (a *saved) response(c *call) *http.Response {
+	c.record.Backend, c.record.Complete = a.backend, true
+	setAttempts(a.header, c.record)
+	return &http.Response{
+		StatusCode: a.status, Header: a.header, ContentLength: int64(len(a.body)), Body: io.NopCloser(bytes.NewReader(a.body)),
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	}
+}

@@ -1,0 +1,207 @@
+package proxy
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"sync/atomic"
+	"time"
+
+	"aoai-balancer/handler/internal/backend"
+	"aoai-balancer/handler/internal/credential"
+	"aoai-balancer/handler/internal/openai"
+	"aoai-balancer/handler/internal/telemetry"
+)
+
+// Bounds of what is done for an answer that the caller will not get.
+const (
+	credentialTime = 2 * time.Second
+	discardTime    = time.Second
+	discardBytes   = 64 << 10
+	firstRead      = 4 << 10
+)
+
+// try makes an attempt at backend i, and a second one where the first was refused for a credential that has changed
+// since. Its error is errNext where the call goes on to the next backend.
+func (p *Proxy) try(req *http.Request, c *call, i int, health *backend.Attempt) (*http.Response, error) {
+	b := p.Backends.Backends[i]
+	ctx, cancel := context.WithTimeout(req.Context(), credentialTime)
+	header, err := b.Credential.Header(ctx)
+	cancel()
+	for renewed := false; err == nil; renewed = true {
+		s := p.send(req, c, b, header)
+		if !renewed && p.isRefused(s) && b.Credential.Renew(req.Context(), header) {
+			c.log(b, s, outcome{name: "credential_renewed"})
+			s.discard()
+			header, err = b.Credential.Header(req.Context())
+			continue
+		}
+		return p.settle(req, c, i, s, health)
+	}
+	health.Ignored()
+	if req.Context().Err() != nil {
+		return nil, errCallerLeft
+	}
+	c.results[i] = result{keyless, time.Now().Add(p.RetryInterval)}
+	c.record.Attempts = append(c.record.Attempts, telemetry.Attempt{Backend: b.Name, Outcome: "no_credential"})
+	return nil, errNext
+}
+
+// settle applies the outcome table to a finished attempt.
+func (p *Proxy) settle(req *http.Request, c *call, i int, s *sent, health *backend.Attempt) (*http.Response, error) {
+	b := p.Backends.Backends[i]
+	o := p.judge(req, s, b)
+	o.health(health, s.wait())
+	c.log(b, s, o)
+	switch {
+	case o.err != nil:
+		s.discard()
+		return nil, o.err
+	case !o.next:
+		return p.deliver(c, b, s), nil
+	}
+	c.results[i] = result{o.class, time.Now()}
+	if !s.neverJudged() {
+		c.results[i].again = time.Now().Add(p.RetryInterval)
+	}
+	c.keep(b, s, o.class)
+	return nil, errNext
+}
+
+// sent is an attempt that was made: an answer or an error, and what is known of how far it got.
+type sent struct {
+	resp      *http.Response
+	err       error
+	began     time.Time
+	took      time.Duration
+	ctx       context.Context
+	cancel    context.CancelCauseFunc
+	connected atomic.Bool // a connection was had
+	reused    atomic.Bool // … that had served before
+	wrote     atomic.Bool // the request was written to it
+	answered  atomic.Bool // a first byte came back
+	start     []byte      // of the answer's body, read before anything of it was given away
+	pending   <-chan read // a read of the body that goes on
+	failure   int         // the status that a stream's first events stand for; 0: none
+	code      string      // error.code where it matters
+}
+
+// send makes one attempt and returns at the answer's first byte or at failure.
+func (p *Proxy) send(req *http.Request, c *call, b *backend.Backend, header credential.Header) *sent {
+	s := &sent{began: time.Now()}
+	s.ctx, s.cancel = context.WithCancelCause(req.Context())
+	limit, cause := time.Until(c.deadline), errRequestTimeout
+	if p.AttemptTimeout > 0 && p.AttemptTimeout < limit {
+		limit, cause = p.AttemptTimeout, errAttemptTimeout
+	}
+	headers := time.AfterFunc(limit, func() { s.cancel(cause) })
+	s.resp, s.err = p.Transport.RoundTrip(s.request(req, c, b, header)) //nolint:bodyclose // closed by discard, or by ReverseProxy
+	headers.Stop()
+	if s.err == nil {
+		firstByte := time.AfterFunc(time.Until(c.deadline), func() { s.cancel(errRequestTimeout) })
+		s.begin(p.Go)
+		firstByte.Stop()
+	}
+	s.took = time.Since(s.began)
+	return s
+}
+
+// request is the request of one attempt. Each has headers of its own: the transport may still read those of the last.
+func (s *sent) request(req *http.Request, c *call, b *backend.Backend, header credential.Header) *http.Request {
+	trace := &httptrace.ClientTrace{
+		GotConn: func(info httptrace.GotConnInfo) {
+			s.connected.Store(true)
+			s.reused.Store(info.Reused)
+		},
+		WroteHeaders:         func() { s.wrote.Store(true) },
+		GotFirstResponseByte: func() { s.answered.Store(true) },
+	}
+	out := req.WithContext(httptrace.WithClientTrace(s.ctx, trace))
+	out.Header = req.Header.Clone()
+	out.Header.Set(header.Name, header.Value)
+	out.URL = address(c.target, b, req.URL.RawQuery)
+	out.TransferEncoding = nil
+	setBody(out, c)
+	return out
+}
+
+// address keeps the caller's escaping: Path and RawPath are two forms of the same bytes.
+func address(target openai.Target, b *backend.Backend, query string) *url.URL {
+	escaped := target.Path(b.Deployment(target.Deployment))
+	path, err := url.PathUnescape(escaped)
+	if err != nil {
+		path = escaped
+	}
+	return &url.URL{Scheme: b.Endpoint.Scheme, Host: b.Endpoint.Host, Path: path, RawPath: escaped, RawQuery: query}
+}
+
+// setBody gives the attempt a fresh reader, and takes from http.Transport the chance to send a request again by
+// itself: it does so only for requests without a body that are safe or carry an Idempotency-Key.
+func setBody(out *http.Request, c *call) {
+	out.GetBody = nil
+	out.ContentLength = c.body.Len()
+	if out.ContentLength > 0 {
+		out.Body = c.body.Open()
+		return
+	}
+	out.Body = http.NoBody
+	if out.Method == http.MethodGet || out.Method == http.MethodHead || out.Method == http.MethodOptions {
+		out.Body = io.NopCloser(bytes.NewReader(nil))
+	}
+	for _, name := range [...]string{"Idempotency-Key", "X-Idempotency-Key"} {
+		if values, ok := out.Header[name]; ok {
+			delete(out.Header, name)
+			out.Header[string(bytes.ToLower([]byte(name)))] = values
+		}
+	}
+}
+
+// wait is how long the backend asks to be left alone; 0 without a hint.
+func (s *sent) wait() time.Duration {
+	if s.resp == nil {
+		return 0
+	}
+	wait, _ := openai.Wait(s.resp.Header, time.Now())
+	return wait
+}
+
+// status is what the answer means: a stream may answer 200 and fail in its first events.
+func (s *sent) status() int {
+	if s.failure != 0 {
+		return s.failure
+	}
+	return s.resp.StatusCode
+}
+
+// discard ends an attempt whose answer nobody gets.
+func (s *sent) discard() {
+	if s.resp != nil {
+		_ = s.resp.Body.Close()
+	}
+	s.cancel(errDiscarded)
+}
+
+// neverJudged: the failure of a connection that had waited too long says nothing about the backend.
+func (s *sent) neverJudged() bool { return s.err != nil && s.reused.Load() && !s.answered.Load() }
+
+// isRefused: the backend does not take our credential.
+func (p *Proxy) isRefused(s *sent) bool {
+	return s.err == nil && (s.resp.StatusCode == http.StatusUnauthorized || s.resp.StatusCode == http.StatusForbidden) &&
+		s.code != codePermissionDenied
+}
+
+// log adds the attempt to the request's record.
+func (c *call) log(b *backend.Backend, s *sent, o outcome) {
+	a := telemetry.Attempt{Backend: b.Name, Outcome: o.name, Duration: s.took, Wait: s.wait(), MaybeBilled: s.err != nil && s.wrote.Load()}
+	if s.resp != nil {
+		a.Status = s.status()
+	}
+	c.record.Attempts = append(c.record.Attempts, a)
+}
+
+// endedBy reports whether this, one of our own deadlines, ended the attempt.
+func (s *sent) endedBy(deadline error) bool { return errors.Is(context.Cause(s.ctx), deadline) }

@@ -1,0 +1,74 @@
+package proxy
+
+import (
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"aoai-balancer/handler/internal/telemetry"
+)
+
+// rewrite makes the request that every attempt sends, but for its address and its credential: nothing that lets a
+// backend, or who reads its logs, act as the caller or as the platform leaves the handler.
+func rewrite(r *httputil.ProxyRequest) {
+	h := r.Out.Header
+	for name := range h {
+		if isPrivate(name) {
+			h.Del(name)
+		}
+	}
+	// The body is here whole, and no upgrade passes the Functions host.
+	h.Del("Expect")
+	h.Del("Upgrade")
+	h.Del("Connection")
+	r.Out.Host = ""
+	r.Out.URL.RawQuery = publicQuery(r.In.URL.RawQuery)
+}
+
+func isPrivate(name string) bool {
+	switch name {
+	case "Api-Key", "Authorization", "Ocp-Apim-Subscription-Key", "X-Functions-Key", "Cookie", "Forwarded",
+		"X-Ms-Invocation-Id", "Proxy-Authorization":
+		return true
+	}
+	for _, prefix := range [...]string{"X-Forwarded-", "X-Azure-Functions-", "X-Aoai-", "X-Ms-Client-Principal", "X-Ms-Token-", "X-Arr-"} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// publicQuery drops the parameters that carry keys (of the Functions host and of API Management) and leaves the rest
+// as the caller wrote it.
+func publicQuery(raw string) string {
+	if raw == "" {
+		return ""
+	}
+	kept := make([]string, 0, 4)
+	for part := range strings.SplitSeq(raw, "&") {
+		if !isKey(part) {
+			kept = append(kept, part)
+		}
+	}
+	return strings.Join(kept, "&")
+}
+
+// isKey compares as the Functions host does: decoded, and in any case.
+func isKey(parameter string) bool {
+	name, _, _ := strings.Cut(parameter, "=")
+	if decoded, err := url.QueryUnescape(name); err == nil {
+		name = decoded
+	}
+	return strings.EqualFold(name, "code") || strings.EqualFold(name, "subscription-key")
+}
+
+// setAttempts tells the caller who answered and after how many attempts: the backend's name, never its host.
+func setAttempts(h http.Header, record *telemetry.Record) {
+	if record.Backend != "" {
+		h.Set("x-aoai-backend", record.Backend)
+	}
+	h.Set("x-aoai-attempts", strconv.Itoa(len(record.Attempts)))
+}

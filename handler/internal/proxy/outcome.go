@@ -1,0 +1,82 @@
+package proxy
+
+import (
+	"net/http"
+	"time"
+
+	"aoai-balancer/handler/internal/backend"
+)
+
+// Codes in Azure's error envelope that change what an answer means.
+const (
+	codeDeploymentNotFound = "DeploymentNotFound"
+	codePermissionDenied   = "PermissionDenied"
+)
+
+// outcome is one row of the outcome table: what becomes of the request, and of the backend.
+type outcome struct {
+	name   string // for the log
+	next   bool   // the request moves on
+	class  class  // how it weighs if nothing better comes
+	err    error  // ends the request with an answer of our own
+	health func(a *backend.Attempt, wait time.Duration)
+}
+
+func ignore(a *backend.Attempt, _ time.Duration)     { a.Ignored() }
+func succeed(a *backend.Attempt, _ time.Duration)    { a.Succeeded() }
+func fail(a *backend.Attempt, _ time.Duration)       { a.Failed(0) }
+func failFor(a *backend.Attempt, wait time.Duration) { a.Failed(wait) }
+func cool(a *backend.Attempt, wait time.Duration)    { a.Throttled(wait) }
+func lose(a *backend.Attempt, _ time.Duration)       { a.Unreachable() }
+func deny(a *backend.Attempt, _ time.Duration)       { a.Unauthorized() }
+func forget(a *backend.Attempt, _ time.Duration)     { a.Missing() }
+
+// judge finds the row of the outcome table that an attempt belongs to.
+func (p *Proxy) judge(req *http.Request, s *sent, b *backend.Backend) outcome {
+	if s.err != nil {
+		return judgeError(req, s)
+	}
+	o := judgeStatus(s, b.Entra)
+	if s.status() >= http.StatusBadRequest && o.class != absent {
+		o.next = p.RetryStatus(s.status())
+	}
+	return o
+}
+
+func judgeError(req *http.Request, s *sent) outcome {
+	switch {
+	case req.Context().Err() != nil:
+		return outcome{name: "caller_left", err: errCallerLeft, health: ignore}
+	case s.endedBy(errRequestTimeout):
+		return outcome{name: "timeout", err: timedOut(), health: fail}
+	case s.endedBy(errAttemptTimeout):
+		return outcome{name: "timeout", next: true, class: failure, health: fail}
+	case !s.connected.Load():
+		return outcome{name: "unreachable", next: true, class: failure, health: lose}
+	case s.neverJudged():
+		return outcome{name: "stale_connection", next: true, class: failure, health: ignore}
+	}
+	return outcome{name: "reset", next: true, class: failure, health: fail}
+}
+
+// judgeStatus leaves open whether the request moves on, except where a deployment is missing: RETRY_STATUS says.
+func judgeStatus(s *sent, entra bool) outcome {
+	status := s.status()
+	switch {
+	case status < http.StatusBadRequest:
+		return outcome{name: "ok", health: succeed}
+	case status == http.StatusGone, status == http.StatusNotFound && s.code == codeDeploymentNotFound:
+		return outcome{name: "deployment_missing", next: true, class: absent, health: forget}
+	case status == http.StatusUnauthorized && entra && s.code == codePermissionDenied:
+		return outcome{name: "permission_denied", class: refusal, health: ignore}
+	case status == http.StatusUnauthorized, status == http.StatusForbidden:
+		return outcome{name: "unauthorized", class: refusal, health: deny}
+	case status == http.StatusTooManyRequests:
+		return outcome{name: "throttled", class: throttle, health: cool}
+	case status == http.StatusServiceUnavailable:
+		return outcome{name: "failed", class: failure, health: failFor}
+	case status == http.StatusRequestTimeout, status >= http.StatusInternalServerError:
+		return outcome{name: "failed", class: failure, health: fail}
+	}
+	return outcome{name: "rejected", class: failure, health: ignore}
+}

@@ -1,0 +1,109 @@
+package proxy
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"time"
+
+	"aoai-balancer/handler/internal/backend"
+	"aoai-balancer/handler/internal/openai"
+	"aoai-balancer/handler/internal/telemetry"
+)
+
+// deliver hands the winner to the caller.
+func (p *Proxy) deliver(c *call, b *backend.Backend, s *sent) *http.Response {
+	c.record.Backend = b.Name
+	setAttempts(s.resp.Header, c.record)
+	body := &stream{sent: s, body: s.resp.Body, record: c.record, idle: p.StreamIdleTimeout}
+	if isStream(s.resp) {
+		body.farewell = openai.BrokenStream(c.target.Operation, "The backend broke off the stream.")
+	}
+	body.watchdog = time.AfterFunc(body.idle, func() { s.cancel(errStreamIdle) })
+	body.watchdog.Stop()
+	s.resp.Body = body
+	return s.resp
+}
+
+// stream is the body of the winner: it ends a silence that lasts too long, and notes how it ended. A stream of events
+// that breaks says so in a last event, and then breaks for its caller too.
+type stream struct {
+	sent     *sent
+	body     io.ReadCloser
+	record   *telemetry.Record
+	idle     time.Duration
+	watchdog *time.Timer
+	farewell []byte // nil where the answer is no stream of events
+	between  bool   // the last bytes given ended an event
+	fault    error
+}
+
+func (s *stream) Read(p []byte) (int, error) {
+	if s.fault != nil {
+		return s.breakOff(p)
+	}
+	n, err := s.next(p)
+	if s.farewell != nil && n > 0 {
+		s.between = bytes.HasSuffix(p[:n], []byte("\n\n")) || bytes.HasSuffix(p[:n], []byte("\r\n\r\n"))
+	}
+	if err == nil || errors.Is(err, io.EOF) {
+		s.record.Complete = err != nil
+		return n, err
+	}
+	s.fault, s.record.Outcome = err, s.broken()
+	if n > 0 {
+		return n, nil
+	}
+	return s.breakOff(p)
+}
+
+// next counts only the backend's silence: while a slow caller takes its time, no read is under way.
+func (s *stream) next(p []byte) (int, error) {
+	if len(s.sent.start) > 0 {
+		return s.sent.takeStart(p), nil
+	}
+	s.watchdog.Reset(s.idle)
+	defer s.watchdog.Stop()
+	if s.sent.pending != nil {
+		r := <-s.sent.pending
+		s.sent.start, s.sent.pending = r.bytes, nil
+		return s.sent.takeStart(p), r.err
+	}
+	return s.body.Read(p)
+}
+
+// takeStart gives away what was read ahead.
+func (s *sent) takeStart(p []byte) int {
+	n := copy(p, s.start)
+	s.start = s.start[n:]
+	return n
+}
+
+// breakOff ends the answer visibly: between two events one more says why, and then the connection breaks.
+func (s *stream) breakOff(p []byte) (int, error) {
+	if !s.between || len(p) < len(s.farewell) {
+		return 0, s.fault
+	}
+	s.between = false
+	return copy(p, s.farewell), nil
+}
+
+func (s *stream) broken() string {
+	switch cause := context.Cause(s.sent.ctx); {
+	case errors.Is(cause, errStreamIdle):
+		return "stream_idle"
+	case cause != nil:
+		return "caller_left"
+	}
+	return "stream_broken"
+}
+
+// Close ends the attempt: a caller that leaves ends the backend's work.
+func (s *stream) Close() error {
+	s.watchdog.Stop()
+	err := s.body.Close()
+	s.sent.cancel(errDiscarded)
+	return err
+}
