@@ -1,0 +1,40 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## compile bin/handler for this machine
+	CGO_ENABLED=0 go build -trimpath -o bin/handler ./handler
+
+.PHONY: run
+run: ## run the whole product here; ONCE=1 checks it and ends
+	go run ./handler/cmd/local $(if $(ONCE),-once)
+
+.PHONY: test
+test: ## run all tests
+	go test -race -shuffle=on ./...
+
+.PHONY: lint
+lint: ## check the Go code (golangci-lint on PATH)
+	gofmt -l handler | awk '{print "not formatted: " $$0; bad = 1} END {exit bad}'
+	go vet ./...
+	golangci-lint run ./...
+
+.PHONY: cover
+cover: ## print the coverage of each package
+	go test -cover ./...
+
+.PHONY: fuzz
+fuzz: ## fuzz every parser, FUZZTIME each (default 30s)
+	scripts/fuzz.sh $(or $(FUZZTIME),30s)
+
+.PHONY: chaos
+chaos: ## 5,000 calls while one backend of three misbehaves
+	CHAOS=5000 go test -run TestChaos -count=1 -v ./handler
+
+.PHONY: package
+package: ## write dist/app.zip, which is what Azure runs
+	go run ./handler/cmd/pack

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/security/keyvault/azsecrets"
+	"github.com/rs/zerolog"
+
+	"aoai-balancer/handler/internal/backend"
+	"aoai-balancer/handler/internal/config"
+	"aoai-balancer/handler/internal/credential"
+	"aoai-balancer/handler/internal/rotation"
+	"aoai-balancer/handler/internal/store"
+	"aoai-balancer/handler/internal/telemetry"
+)
+
+// identities makes the process's Azure credential when a part first needs it, and only once.
+type identities struct {
+	once sync.Once
+	own  azcore.TokenCredential
+	err  error
+}
+
+func (i *identities) get() (azcore.TokenCredential, error) {
+	i.once.Do(func() { i.own, i.err = credential.Identity("") })
+	return i.own, i.err
+}
+
+// counterIdentity is the process's own unless the connection names another.
+func (i *identities) counterIdentity(clientID string) (azcore.TokenCredential, error) {
+	if clientID == "" {
+		return i.get()
+	}
+	return credential.Identity(clientID)
+}
+
+func newBackends(ctx context.Context, c config.Config, id *identities, log zerolog.Logger) ([]*backend.Backend, error) {
+	sources := sources{config: c, identities: id, options: credentialOptions(log)}
+	backends := make([]*backend.Backend, len(c.Backends))
+	for i, b := range c.Backends {
+		source, err := sources.of(b)
+		if err != nil {
+			return nil, fmt.Errorf("backend %q: %w", b.Name, err)
+		}
+		source.Start(ctx)
+		backends[i] = &backend.Backend{
+			Name: b.Name, Endpoint: b.Endpoint, Credential: source, Entra: b.Entra,
+			Priority: b.Priority, Weight: b.Weight, Deployments: b.Deployments,
+		}
+	}
+	return backends, nil
+}
+
+func credentialOptions(log zerolog.Logger) credential.Options {
+	return credential.Options{Go: telemetry.Go(log), Log: func(event string, err error) {
+		log.Warn().Str("event", "credential").Str("what", event).AnErr("problem", err).Send()
+	}}
+}
+
+// sources makes each backend's credential from what they share.
+type sources struct {
+	config     config.Config
+	identities *identities
+	options    credential.Options
+	vault      *azsecrets.Client
+}
+
+func (s *sources) of(b config.Backend) (*credential.Source, error) {
+	if b.Key != "" {
+		return credential.Literal(b.Key), nil
+	}
+	tokens, err := s.identities.get()
+	if err != nil {
+		return nil, err
+	}
+	if b.Entra {
+		return credential.Entra(tokens, s.options), nil
+	}
+	if s.vault == nil {
+		if s.vault, err = credential.VaultClient(s.config.KeyVaultURI, tokens); err != nil {
+			return nil, err
+		}
+	}
+	return credential.Secret(s.vault, b.Secret, s.options), nil
+}
+
+func newCounter(c config.Config, id *identities, log zerolog.Logger) (rotation.Counter, error) {
+	if !c.Counter.Configured() {
+		log.Warn().Str("event", "counter_in_memory").
+			Str("problem", "COUNTER_CONNECTION names no connection: instances do not share their turns").Send()
+		return new(store.Memory), nil
+	}
+	connection := store.Connection{ConnectionString: c.Counter.ConnectionString, ServiceURI: c.Counter.ServiceURI, Table: c.CounterTable}
+	if connection.ConnectionString != "" {
+		return store.Connect(connection, nil)
+	}
+	tokens, err := id.counterIdentity(c.Counter.ClientID)
+	if err != nil {
+		return nil, err
+	}
+	return store.Connect(connection, tokens)
+}
+
+func newTurns(counter rotation.Counter, cycle *rotation.Rotation, log zerolog.Logger) *rotation.Turns {
+	return rotation.NewTurns(rotation.Options{
+		Counter: counter,
+		Cycle:   cycle.Cycle(),
+		Go:      telemetry.Go(log),
+		OnOutage: func(err error) {
+			log.Warn().Str("event", "counter_local").AnErr("problem", err).Send()
+		},
+		OnRecovery: func() { log.Info().Str("event", "counter_shared").Send() },
+	})
+}
