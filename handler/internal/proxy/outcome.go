@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"aoai-balancer/handler/internal/backend"
+	"aoai-balancer/handler/internal/openai"
 )
 
 // Codes in Azure's error envelope that change what an answer means.
@@ -37,6 +38,9 @@ func (p *Proxy) judge(req *http.Request, s *sent, b *backend.Backend) outcome {
 		return judgeError(req, s)
 	}
 	o := judgeStatus(s, b.Entra)
+	if o.class == absent && callOf(req.Context()).target.Deployment == openai.AnyDeployment {
+		o.health = ignore // which deployment is missing is not known
+	}
 	if s.status() >= http.StatusBadRequest && o.class != absent {
 		o.next = p.RetryStatus(s.status())
 	}

@@ -79,3 +79,13 @@ func wantBack(t *testing.T, r *rig, wait time.Duration) {
 }
 
 func neverFollow(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+func TestOutcome_AMissingDeploymentThatThePathDoesNotNameCoolsNothing(t *testing.T) {
+	inBubble(t, 2, func(r *rig) {
+		r.backends[0].Script(simulator.Step{Status: 404, Body: `{"error":{"code":"DeploymentNotFound"}}`})
+		r.want(r.do(r.request(r.t.Context(), http.MethodPost, "/openai/v1/chat/completions", `{"model":"gpt",`+question[1:])), 200, "b", "2")
+		if ready := r.health.Ready("*"); ready != 0b11 {
+			t.Errorf("ready: %b", ready)
+		}
+	})
+}
