@@ -38,10 +38,10 @@ func (i *identities) counterIdentity(clientID string) (azcore.TokenCredential, e
 }
 
 func newBackends(ctx context.Context, c config.Config, id *identities, log zerolog.Logger) ([]*backend.Backend, error) {
-	sources := sources{config: c, identities: id, options: credentialOptions(log)}
+	sources := sources{config: c, identities: id}
 	backends := make([]*backend.Backend, len(c.Backends))
 	for i, b := range c.Backends {
-		source, err := sources.of(b)
+		source, err := sources.of(b, log.With().Str("backend", b.Name).Logger())
 		if err != nil {
 			return nil, fmt.Errorf("backend %q: %w", b.Name, err)
 		}
@@ -54,21 +54,14 @@ func newBackends(ctx context.Context, c config.Config, id *identities, log zerol
 	return backends, nil
 }
 
-func credentialOptions(log zerolog.Logger) credential.Options {
-	return credential.Options{Go: telemetry.Go(log), Log: func(event string, err error) {
-		log.Warn().Str("event", "credential").Str("what", event).AnErr("problem", err).Send()
-	}}
-}
-
 // sources makes each backend's credential from what they share.
 type sources struct {
 	config     config.Config
 	identities *identities
-	options    credential.Options
 	vault      *azsecrets.Client
 }
 
-func (s *sources) of(b config.Backend) (*credential.Source, error) {
+func (s *sources) of(b config.Backend, log zerolog.Logger) (*credential.Source, error) {
 	if b.Key != "" {
 		return credential.Literal(b.Key), nil
 	}
@@ -76,15 +69,26 @@ func (s *sources) of(b config.Backend) (*credential.Source, error) {
 	if err != nil {
 		return nil, err
 	}
+	options := credential.Options{Go: telemetry.Go(log), Log: logCredential(log)}
 	if b.Entra {
-		return credential.Entra(tokens, s.options), nil
+		return credential.Entra(tokens, options), nil
 	}
 	if s.vault == nil {
 		if s.vault, err = credential.VaultClient(s.config.KeyVaultURI, tokens); err != nil {
 			return nil, err
 		}
 	}
-	return credential.Secret(s.vault, b.Secret, s.options), nil
+	return credential.Secret(s.vault, b.Secret, options), nil
+}
+
+func logCredential(log zerolog.Logger) func(event string, err error) {
+	return func(event string, err error) {
+		if err != nil {
+			log.Warn().Str("event", event).AnErr("problem", err).Send()
+			return
+		}
+		log.Info().Str("event", event).Send()
+	}
 }
 
 func newCounter(c config.Config, id *identities, log zerolog.Logger) (rotation.Counter, error) {
