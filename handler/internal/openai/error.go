@@ -19,6 +19,7 @@ type Error struct {
 	Code    string
 	Type    string // as OpenAI names kinds of errors, such as "invalid_request_error"
 	Message string
+	Param   string        // the parameter at fault, where one is
 	Wait    time.Duration // advertised in retry-after-ms and Retry-After where positive
 	NoRetry bool          // tells SDKs not to send the request again
 	Close   bool          // the connection cannot be used further: the request was not read to its end
@@ -59,13 +60,23 @@ func (e *Error) Write(w http.ResponseWriter) {
 		h.Set("Connection", "close")
 	}
 	w.WriteHeader(e.Status)
-	_ = json.NewEncoder(w).Encode(envelope{envelopeError{Code: e.Code, Message: e.Message, Type: e.Type}})
+	body := envelopeError{Code: e.Code, Message: e.Message, Type: e.Type}
+	if e.Param != "" {
+		body.Param = &e.Param
+	}
+	_ = json.NewEncoder(w).Encode(envelope{body})
 }
 
 // SetWait advertises a wait in both headers that the SDKs read; neither is ever shorter than the wait.
 func SetWait(h http.Header, wait time.Duration) {
 	h.Set("retry-after-ms", strconv.FormatInt(int64(math.Ceil(float64(wait)/float64(time.Millisecond))), 10))
 	h.Set("Retry-After", strconv.FormatInt(int64(math.Ceil(wait.Seconds())), 10))
+}
+
+// quote writes a string as JSON.
+func quote(s string) string {
+	text, _ := json.Marshal(s)
+	return string(text)
 }
 
 // ErrorCode reads error.code of an answer in Azure's or OpenAI's error envelope; empty where there is none.

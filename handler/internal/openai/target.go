@@ -43,6 +43,12 @@ func ParseTarget(escaped string) (Target, error) {
 	return t, nil
 }
 
+// Named is the target once its body has named the deployment.
+func (t Target) Named(deployment string) Target {
+	t.Deployment = deployment
+	return t
+}
+
 // inferenceOperations are the operations that always concern one deployment
 // (https://learn.microsoft.com/azure/ai-services/openai/reference).
 func inferenceOperations() []string {

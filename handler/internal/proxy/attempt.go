@@ -125,7 +125,7 @@ func (s *sent) request(req *http.Request, c *call, b *backend.Backend, header cr
 	out.Header.Set(header.Name, header.Value)
 	out.URL = address(c.target, b, req.URL.RawQuery)
 	out.TransferEncoding = nil
-	setBody(out, c)
+	setBody(out, c, b.Deployment(c.target.Deployment))
 	return out
 }
 
@@ -141,11 +141,9 @@ func address(target openai.Target, b *backend.Backend, query string) *url.URL {
 
 // setBody gives the attempt a fresh reader, and takes from http.Transport the chance to send a request again by
 // itself: it does so only for requests without a body that are safe or carry an Idempotency-Key.
-func setBody(out *http.Request, c *call) {
+func setBody(out *http.Request, c *call, deployment string) {
 	out.GetBody = nil
-	out.ContentLength = c.body.Len()
-	if out.ContentLength > 0 {
-		out.Body = c.body.Open()
+	if out.Body, out.ContentLength = c.open(deployment); out.ContentLength > 0 {
 		return
 	}
 	out.Body = http.NoBody

@@ -79,6 +79,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 type call struct {
 	target   openai.Target
 	body     *replay.Body
+	model    openai.Place // where the body names the deployment; empty where the path does
 	turn     rotation.Turn
 	record   *telemetry.Record
 	deadline time.Time // of the answer's first byte
@@ -103,19 +104,34 @@ func (p *Proxy) accept(r *http.Request) (*call, error) {
 		return nil, err
 	}
 	c := &call{target: target, record: telemetry.RecordOf(r.Context()), deadline: time.Now().Add(p.RequestTimeout)}
-	c.record.Operation, c.record.Deployment = target.Operation, target.Deployment
-	if err := p.choose(c, r.Header.Get("x-aoai-backend")); err != nil {
-		return nil, err
-	}
+	c.record.Operation = target.Operation
 	if c.body, err = p.Bodies.Read(r.Context(), r.Body, r.ContentLength); err != nil {
 		return nil, bodyError(r, err)
 	}
 	c.record.RequestSize = c.body.Len()
-	if !c.pinned {
-		c.turn = p.Turns.Take(r.Context(), target.Deployment)
-		c.record.Turn = c.turn.String()
+	if err := p.direct(r, c); err != nil {
+		_ = c.body.Close()
+		return nil, err
 	}
 	return c, nil
+}
+
+// direct finds out what the call is for, who could serve it and, unless the caller chose, whose turn it is.
+func (p *Proxy) direct(r *http.Request, c *call) error {
+	if c.target.InBody && r.Method == http.MethodPost {
+		if err := c.findModel(r.Header.Get("Content-Type")); err != nil {
+			return err
+		}
+	}
+	c.record.Deployment = c.target.Deployment
+	if err := p.choose(c, r.Header.Get("x-aoai-backend")); err != nil {
+		return err
+	}
+	if !c.pinned {
+		c.turn = p.Turns.Take(r.Context(), c.target.Deployment)
+		c.record.Turn = c.turn.String()
+	}
+	return nil
 }
 
 // choose finds the backends that could serve the call; name is the one that the caller asks for, or empty.

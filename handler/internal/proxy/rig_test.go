@@ -44,6 +44,7 @@ type rig struct {
 	network  *simulator.Network
 	backends []*simulator.OpenAI
 	health   *backend.Health
+	bodies   *replay.Pool
 	client   *http.Client
 	log      *syncBuffer
 	closers  []func()
@@ -112,6 +113,7 @@ func (r *rig) assemble(plan plan) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	r.bodies = plan.options.Bodies
 	r.health = backend.NewHealth(len(plan.backends), 10*time.Second, 2*time.Minute)
 	upstream := proxy.NewTransport(r.network.DialContext)
 	o := plan.options
