@@ -23,6 +23,15 @@ lint: ## check the Go code (golangci-lint on PATH)
 	go vet ./...
 	golangci-lint run ./...
 
+.PHONY: lint-infra
+lint-infra: ## check templates, policies, scripts (bicep, xmllint, shellcheck, checkov on PATH)
+	scripts/lint-infra.sh
+	go test -count=1 ./handler/internal/infra
+
+.PHONY: snapshots
+snapshots: ## write what Azure would be asked to create, after a change that is meant
+	scripts/snapshots.sh
+
 .PHONY: cover
 cover: ## print the coverage of each package
 	go test -cover ./...
@@ -38,3 +47,15 @@ chaos: ## 5,000 calls while one backend of three misbehaves
 .PHONY: package
 package: ## write dist/app.zip, which is what Azure runs
 	go run ./handler/cmd/pack
+
+.PHONY: deploy
+deploy: ## deploy with the Azure CLI: NAME=..., LOCATION=... (with azd: azd up)
+	scripts/deploy.sh -name "$(NAME)" -location "$(or $(LOCATION),westeurope)"
+
+.PHONY: smoke
+smoke: ## call what is deployed, or with URL=http://127.0.0.1:7071 the local stack
+	scripts/smoke.sh $(if $(URL),-url $(URL)) $(if $(NAME),-name $(NAME))
+
+.PHONY: teardown
+teardown: ## delete what "make deploy" created: NAME=...
+	scripts/teardown.sh -name "$(NAME)" -yes

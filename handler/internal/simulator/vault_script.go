@@ -68,14 +68,11 @@ func (v *Vault) SetChallenge(header string) {
 
 // play does what a step says. It reports whether the request is dealt with.
 func (v *Vault) play(w http.ResponseWriter, r *http.Request, step VaultStep) (done bool) {
-	if step.Drop {
-		panic(http.ErrAbortHandler) // net/http's own way to cut a connection
-	}
 	if step.Hang {
 		step.Delay = vaultDay
 	}
-	if !v.pause(r, step.Delay) || step.Hang {
-		return true
+	if step.Drop || !v.pause(r, step.Delay) || step.Hang {
+		panic(http.ErrAbortHandler) // net/http's own way to cut a connection: a mere return would be an empty 200
 	}
 	if step.RetryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(int(step.RetryAfter.Seconds())))
