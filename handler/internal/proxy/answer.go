@@ -97,6 +97,7 @@ func (c *call) keep(b *backend.Backend, s *sent, class class) {
 
 func (a *saved) response(c *call) *http.Response {
 	c.record.Backend, c.record.Complete = a.backend, true
+	keepASCII(a.header)
 	setAttempts(a.header, c.record)
 	return &http.Response{
 		StatusCode: a.status, Header: a.header, ContentLength: int64(len(a.body)), Body: io.NopCloser(bytes.NewReader(a.body)),

@@ -1,11 +1,13 @@
 package proxy
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"aoai-balancer/handler/internal/telemetry"
 )
@@ -63,6 +65,32 @@ func isKey(parameter string) bool {
 		name = decoded
 	}
 	return strings.EqualFold(name, "code") || strings.EqualFold(name, "subscription-key")
+}
+
+// keepASCII escapes what is not ASCII in an answer's headers as a URL does: Azure sends back a deployment's name as it
+// is, and the Functions host fails on it (Kestrel refuses such header values).
+func keepASCII(h http.Header) {
+	for _, values := range h {
+		for i, value := range values {
+			if strings.IndexFunc(value, notASCII) >= 0 {
+				values[i] = escapeNotASCII(value)
+			}
+		}
+	}
+}
+
+func notASCII(r rune) bool { return r >= utf8.RuneSelf }
+
+func escapeNotASCII(value string) string {
+	var b strings.Builder
+	for _, c := range []byte(value) {
+		if c < utf8.RuneSelf {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
 }
 
 // setAttempts tells the caller who answered and after how many attempts: the backend's name, never its host.

@@ -191,6 +191,19 @@ func TestCredential_OneThatIsNotToBeHadMovesOnAndAllGoneIs503(t *testing.T) {
 	}, away, noWaiting)
 }
 
+func TestAnswer_HeadersAreASCIIBecauseTheFunctionsHostFailsOnOthers(t *testing.T) {
+	inBubble(t, 1, func(r *rig) {
+		got := r.post("/openai/deployments/gr%C3%BCn/chat/completions?api-version=1", question)
+		if name := got.header.Get("x-ms-deployment-name"); name != "gr%C3%BCn" {
+			t.Errorf("the name came as %q", name)
+		}
+		r.backends[0].Script(simulator.Step{Times: 5, Status: 500, Header: map[string]string{"x-name": "grün"}})
+		if name := r.ask().header.Get("x-name"); name != "gr%C3%BCn" {
+			t.Errorf("the name came as %q", name)
+		}
+	}, noWaiting)
+}
+
 // TestHTTP_BothWaysOverRealSockets makes sure that nothing above hangs on the network in memory.
 func TestHTTP_BothWaysOverRealSockets(t *testing.T) {
 	openai := simulator.New(simulator.Options{})
