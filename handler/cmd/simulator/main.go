@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 	"time"
 
@@ -44,7 +43,7 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 		return err
 	}
 	fmt.Fprintf(stdout, "listening on http://%s\n", listener.Addr())
-	return serve(ctx, listener, handler(simulator.New(set.options)))
+	return serve(ctx, listener, simulator.New(set.options).WithControl())
 }
 
 var errNotLoopback = errors.New("-address must be a loopback address: the control surface asks for no credential")
@@ -59,18 +58,6 @@ func listenLoopback(ctx context.Context, address string) (net.Listener, error) {
 		return nil, errNotLoopback
 	}
 	return listener, nil
-}
-
-// handler puts the control surface beside the simulated service.
-func handler(s *simulator.OpenAI) http.Handler {
-	control := s.Control()
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, "/simulator/") {
-			control.ServeHTTP(w, r)
-			return
-		}
-		s.ServeHTTP(w, r)
-	})
 }
 
 // grace is how long open answers may take to finish at the end; scripted hangs

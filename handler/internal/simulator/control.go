@@ -4,10 +4,24 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"strings"
 )
 
 // maxControlBody bounds a control request's body.
 const maxControlBody = 8 << 20
+
+// WithControl is the resource and, under /simulator/, its remote control. It is no http.ServeMux, which would redirect
+// the unusual paths that tests send.
+func (o *OpenAI) WithControl() http.Handler {
+	control := o.Control()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/simulator/") {
+			control.ServeHTTP(w, r)
+			return
+		}
+		o.ServeHTTP(w, r)
+	})
+}
 
 // Control is the remote control for tests in another process. It asks for no
 // credential: serve it on a loopback address only.
