@@ -11,10 +11,12 @@ build: ## compile bin/handler for this machine
 
 .PHONY: run
 run: ## run the whole product here; ONCE=1 checks it and ends
-	go run ./handler/cmd/local $(if $(ONCE),-once)
+	@go build -o bin/local ./handler/cmd/local
+	@exec bin/local $(if $(ONCE),-once) $(if $(PORT),-port $(PORT))
 
 .PHONY: test
 test: ## run all tests
+	@for tool in node python3 func bicep; do command -v $$tool >/dev/null || echo "make test: $$tool is not on PATH; what needs it is skipped"; done
 	go test -race -shuffle=on ./...
 
 .PHONY: lint
