@@ -98,7 +98,7 @@ func runIn(ctx context.Context, program string, arguments ...string) (string, er
 		return "", fmt.Errorf("%s is not installed: %w", program, err)
 	}
 	var complaint strings.Builder
-	cmd := exec.CommandContext(ctx, path, arguments...) //nolint:gosec // To run az, azd and go is what this is for.
+	cmd := exec.CommandContext(ctx, path, arguments...)
 	cmd.Dir, cmd.Stdin, cmd.Stderr = root, os.Stdin, io.MultiWriter(os.Stderr, &complaint)
 	said, err := cmd.Output()
 	if err != nil {

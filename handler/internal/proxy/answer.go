@@ -86,6 +86,7 @@ func (c *call) keep(b *backend.Backend, s *sent, class class) {
 	if err != nil || len(body) > discardBytes || s.resp.StatusCode < http.StatusBadRequest {
 		return
 	}
+	makePublic(s.resp.Header, b.Endpoint)
 	a := &saved{backend: b.Name, status: s.resp.StatusCode, header: s.resp.Header, body: body}
 	if class == failure {
 		c.failed = a
@@ -97,7 +98,6 @@ func (c *call) keep(b *backend.Backend, s *sent, class class) {
 
 func (a *saved) response(c *call) *http.Response {
 	c.record.Backend, c.record.Complete = a.backend, true
-	keepASCII(a.header)
 	setAttempts(a.header, c.record)
 	return &http.Response{
 		StatusCode: a.status, Header: a.header, ContentLength: int64(len(a.body)), Body: io.NopCloser(bytes.NewReader(a.body)),

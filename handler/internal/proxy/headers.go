@@ -67,13 +67,18 @@ func isKey(parameter string) bool {
 	return strings.EqualFold(name, "code") || strings.EqualFold(name, "subscription-key")
 }
 
-// keepASCII escapes what is not ASCII in an answer's headers as a URL does: Azure sends back a deployment's name as it
-// is, and the Functions host fails on it (Kestrel refuses such header values).
-func keepASCII(h http.Header) {
+// makePublic prepares an answer's headers for the caller. Addresses at the backend, as in Operation-Location, become
+// paths at the gateway. What is not ASCII is escaped as in a URL: Azure sends back a deployment's name as it is, and the
+// Functions host fails on it (Kestrel refuses such header values).
+func makePublic(h http.Header, endpoint *url.URL) {
 	for _, values := range h {
 		for i, value := range values {
+			if strings.Contains(value, endpoint.Host) {
+				value = strings.ReplaceAll(value, endpoint.String(), "")
+				values[i] = strings.ReplaceAll(value, endpoint.Host, "")
+			}
 			if strings.IndexFunc(value, notASCII) >= 0 {
-				values[i] = escapeNotASCII(value)
+				values[i] = escapeNotASCII(values[i])
 			}
 		}
 	}

@@ -204,6 +204,40 @@ func TestAnswer_HeadersAreASCIIBecauseTheFunctionsHostFailsOnOthers(t *testing.T
 	}, noWaiting)
 }
 
+func TestAnswer_AddressesAtTheBackendBecomePathsAtTheGateway(t *testing.T) {
+	inBubble(t, 1, func(r *rig) {
+		header := map[string]string{"Operation-Location": "http://a.test/openai/operations/images/1?api-version=1", "X-Served-By": "a.test"}
+		for _, status := range []int{202, 500} {
+			r.backends[0].Script(simulator.Step{Times: 1, Status: status, Header: header, Body: "{}"})
+			got := r.ask()
+			if got.header.Get("Operation-Location") != "/openai/operations/images/1?api-version=1" || got.header.Get("X-Served-By") != "" {
+				t.Errorf("%d: %v", status, got.header)
+			}
+		}
+	}, noWaiting)
+}
+
+// A caller leaves while it still sends its body: no backend hears of the call.
+func TestCallerLeaves_BeforeItsBodyIsHereCallsNobody(t *testing.T) {
+	inBubble(t, 1, func(r *rig) {
+		ctx, leave := context.WithTimeout(r.t.Context(), time.Second)
+		defer leave()
+		req := r.request(ctx, http.MethodPost, chat, "")
+		unfinished, rest := io.Pipe()
+		context.AfterFunc(ctx, func() { _ = rest.CloseWithError(ctx.Err()) })
+		go func() { _, _ = rest.Write([]byte(`{"messages":`)) }()
+		req.Body, req.ContentLength = unfinished, 1000
+		if _, err := r.client.Do(req); err == nil {
+			t.Error("answered")
+		}
+		time.Sleep(time.Minute)
+		if lines := r.logged(); len(lines) != 1 || lines[0]["http.response.status_code"] != 499.0 {
+			t.Errorf("logged: %v", lines)
+		}
+		r.wantCalls(0)
+	})
+}
+
 // TestHTTP_BothWaysOverRealSockets makes sure that nothing above hangs on the network in memory.
 func TestHTTP_BothWaysOverRealSockets(t *testing.T) {
 	openai := simulator.New(simulator.Options{})

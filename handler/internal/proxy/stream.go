@@ -16,7 +16,7 @@ import (
 // deliver hands the winner to the caller.
 func (p *Proxy) deliver(c *call, b *backend.Backend, s *sent) *http.Response {
 	c.record.Backend = b.Name
-	keepASCII(s.resp.Header)
+	makePublic(s.resp.Header, b.Endpoint)
 	setAttempts(s.resp.Header, c.record)
 	body := &stream{sent: s, body: s.resp.Body, record: c.record, idle: p.StreamIdleTimeout}
 	if isStream(s.resp) {

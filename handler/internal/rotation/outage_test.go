@@ -62,7 +62,7 @@ func TestTake_ErrorReleasesWaitersAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRow()
 		r.fail(func(ctx context.Context) error {
-			pause(ctx, 30*time.Millisecond)
+			_ = pause(ctx, 30*time.Millisecond)
 			return errors.New("403 AuthorizationFailure")
 		})
 		p := newProcess(t, r)
@@ -77,7 +77,7 @@ func TestTake_LosingToOthersIsNoOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRow()
 		r.fail(func(ctx context.Context) error {
-			pause(ctx, 10*time.Millisecond)
+			_ = pause(ctx, 10*time.Millisecond)
 			return rotation.ErrConflict
 		})
 		p := newProcess(t, r)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/bits"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"aoai-balancer/handler/internal/rotation"
@@ -83,13 +84,13 @@ func TestPick_WeightsAreExactAndSpreadOverTheCycle(t *testing.T) {
 		t.Fatalf("cycle %d, want 75:25 reduced to 4", r.Cycle())
 	}
 	wantShares(t, shares(r, 7, 400, all), 300, 100)
-	order := ""
+	var order strings.Builder
 	for turn := range uint64(7) {
 		i, _ := rotation.New(weighted(5, 1, 1)).Pick(turn, all)
-		order += fmt.Sprint(i)
+		fmt.Fprint(&order, i)
 	}
-	if order != "0010200" {
-		t.Errorf("5:1:1 is ordered %s, want 0010200", order)
+	if order.String() != "0010200" {
+		t.Errorf("5:1:1 is ordered %s, want 0010200", order.String())
 	}
 }
 
@@ -129,7 +130,7 @@ func TestPick_RetriesOfSeveralFailingMembersSpreadEvenly(t *testing.T) {
 }
 
 func TestPick_LowerTierOnlyWhileNothingOfAHigherOneIsReady(t *testing.T) {
-	r := rotation.New([]rotation.Member{{1, 2}, {1, 1}, {1, 1}, {3, 2}, {1, 7}})
+	r := rotation.New([]rotation.Member{{Weight: 1, Priority: 2}, {Weight: 1, Priority: 1}, {Weight: 1, Priority: 1}, {Weight: 3, Priority: 2}, {Weight: 1, Priority: 7}})
 	wantShares(t, shares(r, 0, 100, all), 0, 50, 50, 0, 0)
 	wantShares(t, shares(r, 0, 100, without(2)), 0, 100, 0, 0, 0)
 	wantShares(t, shares(r, 0, 100, without(1, 2)), 25, 0, 0, 75, 0)
@@ -140,7 +141,7 @@ func TestPick_LowerTierOnlyWhileNothingOfAHigherOneIsReady(t *testing.T) {
 }
 
 func TestPick_DrainedMemberIsNeverPicked(t *testing.T) {
-	r := rotation.New([]rotation.Member{{0, 1}, {1, 2}, {0, 2}})
+	r := rotation.New([]rotation.Member{{Weight: 0, Priority: 1}, {Weight: 1, Priority: 2}, {Weight: 0, Priority: 2}})
 	wantShares(t, shares(r, 0, 50, all), 0, 50, 0)
 	if i, ok := r.Pick(9, without(1)); ok {
 		t.Errorf("picked %d of drained members", i)

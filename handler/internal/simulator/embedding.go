@@ -66,7 +66,7 @@ func embeddingInputs(raw json.RawMessage) []json.RawMessage {
 
 func appendVector(dst []byte, input []byte, dimensions int, asBase64 bool) []byte {
 	hash := fnv.New64a()
-	hash.Write(input)
+	_, _ = hash.Write(input)
 	signs := rand.New(rand.NewPCG(hash.Sum64(), 1))
 	size := float32(1 / math.Sqrt(float64(dimensions)))
 	if asBase64 {

@@ -9,6 +9,8 @@ import (
 
 // Bodies that Azure OpenAI has been seen to answer. Clients and proxies read
 // their codes, so they are kept as they are on the wire.
+//
+//nolint:gosec // none of these is a credential
 const (
 	invalidKeyBody     = `{"error":{"code":"401","message":"Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a valid key for an active subscription and use a correct regional API endpoint for your resource."}}`
 	invalidTokenBody   = `{"statusCode":401,"message":"Unauthorized. Access token is missing, invalid, audience is incorrect (https://cognitiveservices.azure.com), or have expired."}`

@@ -72,14 +72,14 @@ func TestResponses_UnstoredOnesAreForgotten(t *testing.T) {
 
 func TestResources_AreFoundByTheirIDs(t *testing.T) {
 	here, elsewhere := overTCP(t, simulator.Options{}), overTCP(t, simulator.Options{})
-	make := func(path, body string) string {
+	made := func(path, body string) string {
 		t.Helper()
 		return path + "/" + field(t, here.post(path, body).want(t, 200).body, "id").(string)
 	}
-	thread := make("/openai/v1/threads", `{}`)
+	thread := made("/openai/v1/threads", `{}`)
 	items := []string{
-		thread, make(thread+"/messages", `{}`), make(thread+"/runs", `{}`), make("/openai/v1/files", `{}`),
-		make("/openai/v1/assistants", `{}`), make("/openai/v1/fine_tuning/jobs", `{}`), make("/openai/v1/vector_stores", `{}`),
+		thread, made(thread+"/messages", `{}`), made(thread+"/runs", `{}`), made("/openai/v1/files", `{}`),
+		made("/openai/v1/assistants", `{}`), made("/openai/v1/fine_tuning/jobs", `{}`), made("/openai/v1/vector_stores", `{}`),
 	}
 	for _, item := range items {
 		here.send("GET", item, "").want(t, 200)
@@ -87,7 +87,7 @@ func TestResources_AreFoundByTheirIDs(t *testing.T) {
 	}
 	_, file, _ := strings.Cut(items[3], "/files/")
 	batch := fmt.Sprintf(`{"input_file_id":%q}`, file)
-	here.send("GET", make("/openai/v1/batches", batch), "").want(t, 200)
+	here.send("GET", made("/openai/v1/batches", batch), "").want(t, 200)
 	elsewhere.post("/openai/v1/batches", batch).want(t, 400, "input_file_id")
 	here.send("GET", "/openai/v1/assistants/"+file, "").want(t, 404)
 	here.send("GET", "/openai/v1/files", "").want(t, 200, `"list"`)
@@ -95,6 +95,56 @@ func TestResources_AreFoundByTheirIDs(t *testing.T) {
 	here.send("PATCH", thread, "").want(t, 404)
 	run := here.post("/openai/v1/threads/runs", `{}`).want(t, 200).body
 	here.send("GET", fmt.Sprintf("/openai/v1/threads/%s/runs/%s", field(t, run, "thread_id"), field(t, run, "id")), "").want(t, 200)
+}
+
+const sealedQuestion = `{"model":"gpt-5.1","store":false,"include":["reasoning.encrypted_content"],"input":"x"}`
+
+func TestResponses_EncryptedReasoningIsReadOnlyWhereItWasMade(t *testing.T) {
+	here, elsewhere := overTCP(t, simulator.Options{}), overTCP(t, simulator.Options{})
+	first := here.post(responsesPath, sealedQuestion).want(t, 200, `"type":"reasoning"`).body
+	item := field(t, first, "output", 0).(map[string]any)
+	next := fmt.Sprintf(`{"model":"gpt-5.1","input":[{"type":"reasoning","id":%q,"summary":[],"encrypted_content":%q},{"role":"user","content":"y"}]}`,
+		item["id"], item["encrypted_content"])
+	here.post(responsesPath, next).want(t, 200)
+	elsewhere.post(responsesPath, next).want(t, 400, "invalid_encrypted_content")
+	streamed := here.post(responsesPath, strings.Replace(sealedQuestion, `{`, `{"stream":true,`, 1)).want(t, 200)
+	if !strings.Contains(streamed.body, `"item":{"id":"rs_`) || !strings.Contains(streamed.body, `"output_index":1,"item":{"id":"msg_`) {
+		t.Errorf("the stream is %s", streamed.body)
+	}
+}
+
+func TestResponses_ReferencesAndConversationsAreKnownOnlyWhereTheyWereMade(t *testing.T) {
+	here, elsewhere := overTCP(t, simulator.Options{}), overTCP(t, simulator.Options{})
+	first := here.post(responsesPath, `{"model":"gpt-5.1","input":"x"}`).want(t, 200).body
+	talk := here.post("/openai/v1/conversations", `{}`).want(t, 200).body
+	for _, next := range []string{
+		fmt.Sprintf(`{"model":"gpt-5.1","input":[{"type":"item_reference","id":%q}]}`, field(t, first, "output", 0, "id")),
+		fmt.Sprintf(`{"model":"gpt-5.1","input":"y","conversation":%q}`, field(t, talk, "id")),
+		fmt.Sprintf(`{"model":"gpt-5.1","input":"y","conversation":{"id":%q}}`, field(t, talk, "id")),
+	} {
+		here.post(responsesPath, next).want(t, 200)
+		if r := elsewhere.post(responsesPath, next); r.StatusCode != 400 && r.StatusCode != 404 {
+			t.Errorf("%s was answered %d", next, r.StatusCode)
+		}
+	}
+}
+
+func TestResources_BatchesUploadsAndStoredCompletions(t *testing.T) {
+	a := overTCP(t, simulator.Options{Name: "westeurope"})
+	file := field(t, a.post("/openai/v1/files", `{}`).want(t, 200).body, "id")
+	batch := a.post("/openai/v1/batches", fmt.Sprintf(`{"input_file_id":%q}`, file)).want(t, 200).body
+	output := fmt.Sprint("/openai/v1/files/", field(t, batch, "output_file_id"), "/content")
+	a.send("GET", output, "").want(t, 200, `"content":"westeurope"`)
+
+	upload := fmt.Sprint("/openai/v1/uploads/", field(t, a.post("/openai/v1/uploads", `{}`).want(t, 200).body, "id"))
+	a.post(upload+"/parts", `{}`).want(t, 200)
+	whole := a.post(upload+"/complete", `{}`).want(t, 200).body
+	a.send("GET", fmt.Sprint("/openai/v1/files/", field(t, whole, "file", "id")), "").want(t, 200)
+	a.send("GET", upload, "").want(t, 404)
+
+	stored := a.post("/openai/v1/chat/completions", `{"model":"m","store":true,"messages":[]}`).want(t, 200).body
+	a.send("GET", fmt.Sprint("/openai/v1/chat/completions/", field(t, stored, "id")), "").want(t, 200, "chat.completion")
+	a.send("GET", "/openai/v1/chat/completions", "").want(t, 200, `"list"`)
 }
 
 func TestOtherOperations_Answer(t *testing.T) {

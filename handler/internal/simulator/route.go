@@ -29,10 +29,10 @@ func parseRoute(escapedPath string) route {
 		}
 		segments[i] = decoded
 	}
-	switch {
-	case segments[0] == "v1":
+	switch segments[0] {
+	case "v1":
 		return route{found: len(segments) > 1, v1: true, segments: segments[1:]}
-	case segments[0] == "deployments":
+	case "deployments":
 		if len(segments) < 3 {
 			return route{}
 		}

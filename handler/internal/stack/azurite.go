@@ -26,7 +26,7 @@ const (
 )
 
 // ErrNoNode says that Node.js or npm is not installed.
-var ErrNoNode = errors.New("Node.js and npm must be on PATH")
+var ErrNoNode = errors.New("node and npm must be on PATH")
 
 // Storage is an Azurite with the table service alone, on 127.0.0.1. It keeps its rows in memory and nothing on disk.
 // Only ConnectionString may be called while another method runs.
@@ -83,7 +83,7 @@ func (s *Storage) startAnywhere(ctx context.Context) (err error) {
 
 // freePort finds a port of 127.0.0.1 that nobody listens on just now.
 func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		return 0, err
 	}

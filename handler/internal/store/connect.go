@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -165,10 +166,8 @@ func checkEndpoint(uri string, schemes ...string) error {
 	if err != nil || u.Hostname() == "" || u.User != nil || u.RawQuery != "" {
 		return errors.New("is not a plain URL of scheme " + strings.Join(schemes, " or "))
 	}
-	for _, s := range schemes {
-		if u.Scheme == s {
-			return nil
-		}
+	if slices.Contains(schemes, u.Scheme) {
+		return nil
 	}
 	return errors.New("must begin with " + strings.Join(schemes, ":// or ") + "://")
 }

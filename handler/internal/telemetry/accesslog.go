@@ -60,6 +60,9 @@ func access(log zerolog.Logger, r *http.Request, record *Record, w *firstByte, t
 	optional(event, "caller", r.Header.Get("x-aoai-caller"))
 	optional(event, "invocation_id", r.Header.Get("X-Azure-Functions-InvocationId"))
 	optional(event, "trace_id", traceID(r.Header.Get("Traceparent")))
+	if n := record.maybeBilled(); n > 0 {
+		event.Int("maybe_billed", n)
+	}
 	event.Array("attempts", attempts(record.Attempts)).Send()
 }
 

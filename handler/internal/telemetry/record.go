@@ -29,6 +29,17 @@ type Attempt struct {
 	MaybeBilled bool          // was sent, was not answered
 }
 
+// maybeBilled counts the attempts that were sent and not answered.
+func (r *Record) maybeBilled() int {
+	n := 0
+	for _, a := range r.Attempts {
+		if a.MaybeBilled {
+			n++
+		}
+	}
+	return n
+}
+
 type recordKey struct{}
 
 // WithRecord adds a fresh record to the context.

@@ -50,6 +50,7 @@ func TestAccessLog_SaysWhatTheRecordHolds(t *testing.T) {
 		"event": "request", "level": "info", "http.request.method": "POST", "http.response.status_code": 429.0, "bytes": 5.0,
 		"gen_ai.operation.name": "chat/completions", "gen_ai.request.model": "gpt", "turn": "7", "backend": "westeurope",
 		"error.type": "429", "invocation_id": "invocation", "trace_id": "0af7651916cd43dd8448eb211c80319c",
+		"maybe_billed": 1.0,
 	} {
 		if got[key] != want {
 			t.Errorf("%s is %v, want %v", key, got[key], want)
