@@ -32,8 +32,7 @@ func newError(op string, err error) error {
 		return nil
 	}
 	e := &Error{Op: op, cause: err}
-	var response *azcore.ResponseError
-	if errors.As(err, &response) {
+	if response, ok := errors.AsType[*azcore.ResponseError](err); ok {
 		e.Status = response.StatusCode
 		e.Code = plainCode(response.ErrorCode)
 	}
@@ -64,8 +63,7 @@ func (e *Error) reason() string {
 
 // Class says in one short line what an error of storage, or about it, is. It holds no key, signature or URL.
 func Class(err error) string {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.reason()
 	}
 	return oneLine(err)
@@ -77,8 +75,7 @@ func (e *Error) Unwrap() error { return e.cause }
 // oneLine shortens err's text. net/http's errors hold the URL, and with it a shared access signature: only what they
 // wrap is shown.
 func oneLine(err error) string {
-	var u *url.Error
-	if errors.As(err, &u) {
+	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = u.Err
 	}
 	text := strings.Join(strings.Fields(err.Error()), " ")
