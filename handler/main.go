@@ -86,16 +86,20 @@ func assemble(ctx context.Context, c config.Config, log zerolog.Logger) (http.Ha
 	if err != nil {
 		return nil, err
 	}
-	counter, err := newCounter(c, id, log)
+	table, err := newTable(c, id)
 	if err != nil {
 		return nil, err
+	}
+	health := backend.NewHealth(len(backends), c.CooldownDefault, c.CooldownMax)
+	if table != nil {
+		shareCooldowns(ctx, table, health, c, log)
 	}
 	cycle := newRotation(c.Backends)
 	p := proxy.New(proxy.Options{
 		Backends:  backend.NewSet(backends),
-		Health:    backend.NewHealth(len(backends), c.CooldownDefault, c.CooldownMax),
+		Health:    health,
 		Rotation:  cycle,
-		Turns:     newTurns(counter, cycle, log),
+		Turns:     newTurns(newCounter(table, log), cycle, log),
 		Bodies:    replay.NewPool(bodyLimits(c.MaxBodyBytes)),
 		Transport: proxy.NewTransport(new(net.Dialer).DialContext),
 		Go:        telemetry.Go(log),

@@ -11,6 +11,7 @@ import (
 
 	"aoai-balancer/handler/internal/backend"
 	"aoai-balancer/handler/internal/config"
+	"aoai-balancer/handler/internal/cooldown"
 	"aoai-balancer/handler/internal/credential"
 	"aoai-balancer/handler/internal/rotation"
 	"aoai-balancer/handler/internal/store"
@@ -91,11 +92,10 @@ func logCredential(log zerolog.Logger) func(event string, err error) {
 	}
 }
 
-func newCounter(c config.Config, id *identities, log zerolog.Logger) (rotation.Counter, error) {
+// newTable connects to what instances share; nil where no connection is configured.
+func newTable(c config.Config, id *identities) (*store.Table, error) {
 	if !c.Counter.Configured() {
-		log.Warn().Str("event", "counter_in_memory").
-			Str("problem", "COUNTER_CONNECTION names no connection: instances do not share their turns").Send()
-		return new(store.Memory), nil
+		return nil, nil
 	}
 	connection := store.Connection{ConnectionString: c.Counter.ConnectionString, ServiceURI: c.Counter.ServiceURI, Table: c.CounterTable}
 	if connection.ConnectionString != "" {
@@ -106,6 +106,33 @@ func newCounter(c config.Config, id *identities, log zerolog.Logger) (rotation.C
 		return nil, err
 	}
 	return store.Connect(connection, tokens)
+}
+
+func newCounter(table *store.Table, log zerolog.Logger) rotation.Counter {
+	if table != nil {
+		return table
+	}
+	log.Warn().Str("event", "counter_in_memory").
+		Str("problem", "COUNTER_CONNECTION names no connection: instances share neither turns nor cooldowns").Send()
+	return new(store.Memory)
+}
+
+func shareCooldowns(ctx context.Context, table *store.Table, health *backend.Health, c config.Config, log zerolog.Logger) {
+	names := make([]string, len(c.Backends))
+	for i, b := range c.Backends {
+		names[i] = b.Name
+	}
+	cooldown.Share(ctx, cooldown.Options{
+		Rows:     table,
+		Health:   health,
+		Backends: names,
+		Longest:  c.CooldownMax,
+		Go:       telemetry.Go(log),
+		OnOutage: func(err error) {
+			log.Warn().Str("event", "cooldowns_local").AnErr("problem", err).Send()
+		},
+		OnRecovery: func() { log.Info().Str("event", "cooldowns_shared").Send() },
+	})
 }
 
 func newTurns(counter rotation.Counter, cycle *rotation.Rotation, log zerolog.Logger) *rotation.Turns {

@@ -13,10 +13,10 @@ type Attempt struct {
 	over        bool
 }
 
-// end runs what an outcome does and gives the probes back; only the first outcome of an attempt counts.
-func (a *Attempt) end(outcome func(now time.Time)) {
+// end runs what an outcome does and gives the probes back. Only the first outcome of an attempt counts, which it reports.
+func (a *Attempt) end(outcome func(now time.Time)) (counted bool) {
 	if a.over {
-		return
+		return false
 	}
 	a.over = true
 	h := a.health
@@ -29,6 +29,7 @@ func (a *Attempt) end(outcome func(now time.Time)) {
 	if row := h.rows[a.deployment]; row != nil && a.probesRow {
 		row[a.backend].probing = false
 	}
+	return true
 }
 
 // Ignored ends an attempt that says nothing about the backend's health.
@@ -46,20 +47,28 @@ func (a *Attempt) Succeeded() {
 
 // Throttled cools the deployment on this backend for as long as the backend asked; wait 0 means that it gave no hint.
 func (a *Attempt) Throttled(wait time.Duration) {
+	cooldown := wait
 	if wait <= 0 {
-		wait = a.health.defaultCooldown
+		cooldown = a.health.defaultCooldown
 	}
-	a.answered(func(c *cell, now time.Time) { c.cool(now.Add(min(wait, a.health.maxCooldown)), Throttled) })
+	until := time.Now().Add(min(cooldown, a.health.maxCooldown))
+	if a.answered(func(c *cell, _ time.Time) { c.cool(until, Throttled) }) {
+		a.tell(wait, until, Throttled)
+	}
 }
 
 // Failed counts a failure of the deployment on this backend; a wait that the backend asked for cools it at once.
 func (a *Attempt) Failed(wait time.Duration) {
-	a.answered(func(c *cell, now time.Time) {
+	until := time.Now().Add(min(wait, a.health.maxCooldown))
+	counted := a.answered(func(c *cell, now time.Time) {
 		c.fail(a.began, now, a.probesRow)
 		if wait > 0 {
-			c.cool(now.Add(min(wait, a.health.maxCooldown)), Failed)
+			c.cool(until, Failed)
 		}
 	})
+	if counted {
+		a.tell(wait, until, Failed)
+	}
 }
 
 // Unreachable counts a failure of the whole backend.
@@ -79,8 +88,8 @@ func (a *Attempt) Missing() {
 
 // answered ends an attempt that reached the backend but not what it wanted there: the deployment's cell takes the
 // outcome, and the backend as a whole is known to be reachable.
-func (a *Attempt) answered(outcome func(c *cell, now time.Time)) {
-	a.end(func(now time.Time) {
+func (a *Attempt) answered(outcome func(c *cell, now time.Time)) (counted bool) {
+	return a.end(func(now time.Time) {
 		a.health.whole[a.backend].succeed(a.probesWhole)
 		outcome(&a.health.row(a.deployment, now)[a.backend], now)
 	})

@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"strings"
 	"sync"
 	"time"
 )
@@ -42,10 +43,13 @@ type Block struct {
 // concurrent use and bounded: it holds a row only for deployments with a blemish, at most 1,000.
 type Health struct {
 	defaultCooldown, maxCooldown time.Duration
+	asked                        func(i int, deployment string, until time.Time, cause Cause) // nil: not shared
 
-	mu    sync.Mutex
-	whole []cell
-	rows  map[string][]cell
+	mu       sync.Mutex
+	whole    []cell
+	rows     map[string][]cell
+	used     map[string]struct{} // since Used was last called; nil: not shared
+	lastUsed string              // one of them, or one that is not remembered
 }
 
 // NewHealth makes the health of n backends, all ready. A throttled backend without a hint cools for defaultCooldown;
@@ -98,6 +102,9 @@ func (h *Health) Begin(i int, deployment string) (*Attempt, bool) {
 	now := time.Now()
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	if h.used != nil && deployment != h.lastUsed {
+		h.use(deployment)
+	}
 	row := h.rows[deployment]
 	if !h.whole[i].ready(now) || (row != nil && !row[i].ready(now)) {
 		return nil, false
@@ -117,7 +124,7 @@ func (h *Health) row(deployment string, now time.Time) []cell {
 		h.sweep(now)
 	}
 	row := make([]cell, len(h.whole))
-	h.rows[deployment] = row
+	h.rows[strings.Clone(deployment)] = row // the name may be a part of a long path, which a copy lets go of
 	return row
 }
 
