@@ -34,7 +34,8 @@ func knows() map[string][]string {
 		"store":      {"cooldown", "rotation"},
 		"backend":    {"credential"},
 		"cooldown":   {"backend"},
-		"proxy":      {"backend", "credential", "openai", "replay", "rotation", "telemetry"},
+		"affinity":   {"openai"},
+		"proxy":      {"affinity", "backend", "credential", "openai", "replay", "rotation", "telemetry"},
 		"server":     {"openai", "telemetry"},
 		"simulator":  {},
 	}

@@ -101,6 +101,7 @@ func assemble(ctx context.Context, c config.Config, log zerolog.Logger) (http.Ha
 		Rotation:  cycle,
 		Turns:     newTurns(newCounter(table, log), cycle, log),
 		Bodies:    replay.NewPool(bodyLimits(c.MaxBodyBytes)),
+		Homes:     newHomes(table, c, log),
 		Transport: proxy.NewTransport(new(net.Dialer).DialContext),
 		Go:        telemetry.Go(log),
 
@@ -110,6 +111,7 @@ func assemble(ctx context.Context, c config.Config, log zerolog.Logger) (http.Ha
 		RequestTimeout:    c.RequestTimeout,
 		AttemptTimeout:    c.AttemptTimeout,
 		StreamIdleTimeout: c.StreamIdleTimeout,
+		StickyKey:         c.StickyKey,
 	})
 	return server.Routes(p, log), nil
 }
@@ -117,7 +119,7 @@ func assemble(ctx context.Context, c config.Config, log zerolog.Logger) (http.Ha
 func newRotation(backends []config.Backend) *rotation.Rotation {
 	members := make([]rotation.Member, len(backends))
 	for i, b := range backends {
-		members[i] = rotation.Member{Weight: b.Weight, Priority: b.Priority}
+		members[i] = rotation.Member{Name: b.Name, Weight: b.Weight, Priority: b.Priority}
 	}
 	return rotation.New(members)
 }

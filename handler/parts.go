@@ -9,6 +9,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/security/keyvault/azsecrets"
 	"github.com/rs/zerolog"
 
+	"aoai-balancer/handler/internal/affinity"
 	"aoai-balancer/handler/internal/backend"
 	"aoai-balancer/handler/internal/config"
 	"aoai-balancer/handler/internal/cooldown"
@@ -133,6 +134,17 @@ func shareCooldowns(ctx context.Context, table *store.Table, health *backend.Hea
 		},
 		OnRecovery: func() { log.Info().Str("event", "cooldowns_shared").Send() },
 	})
+}
+
+func newHomes(table *store.Table, c config.Config, log zerolog.Logger) *affinity.Homes {
+	o := affinity.Options{Go: telemetry.Go(log)}
+	for _, b := range c.Backends {
+		o.Backends = append(o.Backends, b.Name)
+	}
+	if table != nil {
+		o.Table = table
+	}
+	return affinity.New(o)
 }
 
 func newTurns(counter rotation.Counter, cycle *rotation.Rotation, log zerolog.Logger) *rotation.Turns {

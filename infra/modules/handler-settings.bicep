@@ -34,6 +34,9 @@ type handlerSettingsType = {
   @description('Largest request body.')
   MAX_BODY_BYTES: string?
 
+  @description('Field of a request whose equal values prefer the same backend, such as prompt_cache_key; empty: none.')
+  STICKY_KEY: string?
+
   @description('Least level that is logged.')
   LOG_LEVEL: ('debug' | 'info' | 'warn' | 'error')?
 }
@@ -56,6 +59,7 @@ func handlerSettings(backends backendType[], keyVaultUri string, counterTable st
       ATTEMPT_TIMEOUT: '0'
       STREAM_IDLE_TIMEOUT: '200s'
       MAX_BODY_BYTES: '100 MiB'
+      STICKY_KEY: ''
       LOG_LEVEL: 'info'
     },
     changed

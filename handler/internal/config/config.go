@@ -24,6 +24,7 @@ type Config struct {
 	AttemptTimeout    time.Duration // to response headers; 0: what is left of RequestTimeout
 	StreamIdleTimeout time.Duration
 	MaxBodyBytes      int64
+	StickyKey         string // member of a request's body; empty: off
 	LogLevel          string
 }
 
@@ -59,6 +60,7 @@ func Settings() []Setting {
 		{"ATTEMPT_TIMEOUT", "0"},
 		{"STREAM_IDLE_TIMEOUT", "200s"},
 		{"MAX_BODY_BYTES", "100 MiB"},
+		{"STICKY_KEY", ""},
 		{"LOG_LEVEL", "info"},
 	}
 }
@@ -82,6 +84,7 @@ func Load(getenv func(string) string) (Config, error) {
 		AttemptTimeout:    r.duration("ATTEMPT_TIMEOUT", 0, time.Hour),
 		StreamIdleTimeout: r.duration("STREAM_IDLE_TIMEOUT", time.Second, time.Hour),
 		MaxBodyBytes:      r.bytes("MAX_BODY_BYTES"),
+		StickyKey:         r.field("STICKY_KEY"),
 		LogLevel:          r.oneOf("LOG_LEVEL", "debug", "info", "warn", "error"),
 	}
 	r.together(c)

@@ -82,6 +82,7 @@ func TestLoad_ReportsAMistakeByName(t *testing.T) {
 		{"COUNTER_CONNECTION", "Garbled", "not a storage connection string"},
 		{"COUNTER_CONNECTION", "Plain", "https"},
 		{"COUNTER_TABLE", "1-table", "table name"},
+		{"STICKY_KEY", "metadata.user", "not a field"},
 		{"MAX_RETRIES", "-1", "whole number"},
 		{"RETRY_INTERVAL", "5", "length of time"},
 		{"RETRY_STATUS", "200", "400-599"},

@@ -60,6 +60,15 @@ func (r *reader) oneOf(name string, values ...string) string {
 	return v
 }
 
+// field is the name of a member of a request's body, or empty.
+func (r *reader) field(name string) string {
+	v := r.get(name)
+	if !regexp.MustCompile(`^[A-Za-z0-9_-]{0,64}$`).MatchString(v) {
+		r.problem(name, "%q is not a field of a request such as prompt_cache_key or user", v)
+	}
+	return v
+}
+
 // tableName enforces the naming rule of Table Storage.
 func (r *reader) tableName(name string) string {
 	v := r.get(name)

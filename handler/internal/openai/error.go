@@ -5,6 +5,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -79,16 +80,25 @@ func quote(s string) string {
 	return string(text)
 }
 
+// CodeForeignContent is the error.code for a reasoning item that another resource has encrypted.
+const CodeForeignContent = "invalid_encrypted_content"
+
 // ErrorCode reads error.code of an answer in Azure's or OpenAI's error envelope; empty where there is none.
 func ErrorCode(body []byte) string {
 	var e struct {
 		Error struct {
-			Code any `json:"code"`
+			Code    any    `json:"code"`
+			Message string `json:"message"`
 		} `json:"error"`
 	}
 	if json.Unmarshal(body, &e) != nil {
 		return ""
 	}
 	code, _ := e.Error.Code.(string)
+	// Azure's API version 2025-03-01-preview leaves this one's code empty
+	// (https://github.com/openai/openai-agents-python/issues/2063).
+	if code == "" && strings.HasPrefix(e.Error.Message, "The encrypted content") && strings.Contains(e.Error.Message, "could not be") {
+		return CodeForeignContent
+	}
 	return code
 }

@@ -19,6 +19,8 @@ const (
 type Value struct {
 	Depth    int    // 1: a member of the outermost object
 	Key      string // the member that it is, or whose array it stands in; empty at the outermost
+	In       string // the member that the object around it is, or in whose array that stands; empty at the outermost
+	Within   int64  // where the object or array around it begins
 	Text     string // decoded; empty where it is longer than any name or id
 	From, To int64  // its bytes in the text, with the quotes
 }
@@ -26,8 +28,9 @@ type Value struct {
 var errNotJSON = errors.New("not JSON")
 
 // Scan reads a JSON text once, keeping almost nothing of it, and calls visit with each string value until visit
-// returns false. It checks only as much of the syntax as it needs to find its way; its error says that it lost it, or
-// is the reader's.
+// returns false. Texts may follow one another, and what stands between them is passed over if it holds no quote and no
+// bracket: so it reads a stream of events, too. It checks only as much of the syntax as it needs to find its way; its
+// error says that it lost it, or is the reader's.
 func Scan(r io.Reader, visit func(Value) (more bool)) error {
 	s := scanner{in: bufio.NewReaderSize(r, scanBuffer), visit: visit}
 	err := s.run()
@@ -53,6 +56,7 @@ type scanner struct {
 type level struct {
 	array bool
 	key   string // whose value it is
+	from  int64
 }
 
 func (s *scanner) run() error {
@@ -86,7 +90,7 @@ func (s *scanner) take(c byte) error {
 		if len(s.open) == maxScannedDepth {
 			return errNotJSON
 		}
-		s.open = append(s.open, level{array: c == '[', key: s.nextKey()})
+		s.open = append(s.open, level{array: c == '[', key: s.nextKey(), from: s.at - 1})
 		s.keyed = false
 	case '}', ']':
 		if len(s.open) == 0 || s.inArray() != (c == ']') {
@@ -94,6 +98,9 @@ func (s *scanner) take(c byte) error {
 		}
 		s.open = s.open[:len(s.open)-1]
 		s.keyed = false
+		if len(s.open) == 0 {
+			s.key = "" // another text may follow, as the events of a stream do
+		}
 	case ':':
 		s.keyed = true
 	case ',':
@@ -127,7 +134,11 @@ func (s *scanner) text() error {
 		s.key = text
 		return nil
 	}
-	if !s.visit(Value{len(s.open), s.nextKey(), text, from, s.at}) {
+	v := Value{Depth: len(s.open), Key: s.nextKey(), Text: text, From: from, To: s.at}
+	if len(s.open) > 0 {
+		v.In, v.Within = s.open[len(s.open)-1].key, s.open[len(s.open)-1].from
+	}
+	if !s.visit(v) {
 		return errEnough
 	}
 	return nil

@@ -44,6 +44,23 @@ func TestScan_VisitsEveryStringWithItsKeyAndPlace(t *testing.T) {
 	}
 }
 
+func TestScan_TellsWhereAStringStandsAlsoInTextsThatFollowOneAnother(t *testing.T) {
+	const text = "data: {\"id\":\"1\",\"items\":[{\"id\":\"2\"},{\"id\":\"3\"}],\"o\":{\"id\":\"4\",\"l\":[\"5\"]}}\n\ndata: {\"id\":\"6\"}\n\ndata: [DONE]\n\n"
+	var got []string
+	within := map[int64]bool{}
+	err := openai.Scan(strings.NewReader(text), func(v openai.Value) bool {
+		got = append(got, v.In+"/"+v.Text)
+		within[v.Within] = true
+		if c := text[v.Within]; c != '{' && c != '[' {
+			t.Errorf("%s stands within %q", v.Text, c)
+		}
+		return true
+	})
+	if err != nil || strings.Join(got, " ") != "/1 items/2 items/3 o/4 l/5 /6" || len(within) != 6 {
+		t.Errorf("%q within %v, %v", got, within, err)
+	}
+}
+
 func TestScan_StopsWhereItsVisitorHasEnough(t *testing.T) {
 	text := `{"model":"m",` + strings.Repeat(" ", 1<<20)
 	r := strings.NewReader(text)

@@ -19,7 +19,7 @@ import (
 func (s *sent) begin(spawn func(func())) {
 	limit := int64(firstRead)
 	switch s.resp.StatusCode {
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound:
+	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound:
 		limit = discardBytes
 	}
 	var err error
@@ -93,6 +93,9 @@ func (c *call) keep(b *backend.Backend, s *sent, class class) {
 	}
 	if class == absent {
 		c.missing = a
+	}
+	if class == elsewhere && c.unread == nil {
+		c.unread = a
 	}
 }
 

@@ -69,6 +69,9 @@ func (p *Proxy) settle(req *http.Request, c *call, i int, s *sent, health *backe
 		c.results[i].again = time.Now().Add(p.RetryInterval)
 	}
 	c.keep(b, s, o.class)
+	if o.class == elsewhere {
+		p.leaveHome(req.Context(), c, i)
+	}
 	return nil, errNext
 }
 

@@ -21,6 +21,7 @@ const (
 	refusal
 	keyless
 	absent
+	elsewhere // only where the request's encrypted content was made can it be read
 )
 
 // result is what a call met at one backend.
@@ -78,6 +79,9 @@ func (p *Proxy) pick(c *call, candidates uint64) (int, bool) {
 	if c.pinned {
 		return bits.TrailingZeros64(candidates), true
 	}
+	if key := c.sticky(); key != "" {
+		return p.Rotation.Prefer(key, candidates)
+	}
 	return p.Rotation.Pick(c.turn.N, candidates)
 }
 
@@ -85,7 +89,7 @@ func (p *Proxy) pick(c *call, candidates uint64) (int, bool) {
 func (p *Proxy) wait(ctx context.Context, c *call) bool {
 	end := p.survey(c)
 	pause := time.Until(end.soonest)
-	if c.waited || end.worst == absent || len(c.record.Attempts) > p.MaxRetries ||
+	if c.waited || c.eligible == 0 || end.worst == absent || len(c.record.Attempts) > p.MaxRetries ||
 		pause > p.RetryInterval || time.Now().Add(pause).After(c.deadline) {
 		return false
 	}
@@ -172,6 +176,8 @@ func (p *Proxy) exhausted(c *call) (*http.Response, error) {
 		return nil, unauthorized()
 	case end.worst == keyless:
 		return nil, noCredential(advertised)
+	case c.unread != nil:
+		return c.unread.response(c), nil
 	case c.missing != nil:
 		return c.missing.response(c), nil
 	}

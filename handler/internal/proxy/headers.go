@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"aoai-balancer/handler/internal/affinity"
 	"aoai-balancer/handler/internal/telemetry"
 )
 
@@ -25,6 +26,9 @@ func rewrite(r *httputil.ProxyRequest) {
 	h.Del("Expect")
 	h.Del("Upgrade")
 	h.Del("Connection")
+	if c := callOf(r.In.Context()); affinity.Concerns(c.target.Operation) && h.Get("Accept-Encoding") != "" {
+		h.Set("Accept-Encoding", "identity") // ids are read from the answer
+	}
 	r.Out.Host = ""
 	r.Out.URL.RawQuery = publicQuery(r.In.URL.RawQuery)
 }

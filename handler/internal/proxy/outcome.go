@@ -41,7 +41,7 @@ func (p *Proxy) judge(req *http.Request, s *sent, b *backend.Backend) outcome {
 	if o.class == absent && callOf(req.Context()).target.Deployment == openai.AnyDeployment {
 		o.health = ignore // which deployment is missing is not known
 	}
-	if s.status() >= http.StatusBadRequest && o.class != absent {
+	if s.status() >= http.StatusBadRequest && o.class != absent && o.class != elsewhere {
 		o.next = p.RetryStatus(s.status())
 	}
 	return o
@@ -63,7 +63,8 @@ func judgeError(req *http.Request, s *sent) outcome {
 	return outcome{name: "reset", next: true, class: failure, health: fail}
 }
 
-// judgeStatus leaves open whether the request moves on, except where a deployment is missing: RETRY_STATUS says.
+// judgeStatus leaves open whether the request moves on, except where a deployment is missing or the content is another
+// backend's: RETRY_STATUS says.
 func judgeStatus(s *sent, entra bool) outcome {
 	status := s.status()
 	switch {
@@ -71,6 +72,8 @@ func judgeStatus(s *sent, entra bool) outcome {
 		return outcome{name: "ok", health: succeed}
 	case status == http.StatusGone, status == http.StatusNotFound && s.code == codeDeploymentNotFound:
 		return outcome{name: "deployment_missing", next: true, class: absent, health: forget}
+	case status == http.StatusBadRequest && s.code == openai.CodeForeignContent:
+		return outcome{name: "foreign_content", next: true, class: elsewhere, health: ignore}
 	case status == http.StatusUnauthorized && entra && s.code == codePermissionDenied:
 		return outcome{name: "permission_denied", class: refusal, health: ignore}
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:

@@ -28,6 +28,8 @@ func TestOutcome_EachRowOfTheTable(t *testing.T) {
 		back    time.Duration
 	}{
 		"400 content filter is the caller's": {simulator.Step{Status: 400}, 400, "rejected", 0},
+		"400 of foreign content":             {simulator.Step{Status: 400, Body: `{"error":{"code":"invalid_encrypted_content"}}`}, 200, "foreign_content ok", 0},
+		"400 of foreign content, older":      {simulator.Step{Status: 400, Body: `{"error":{"message":"The encrypted content for item rs_1 could not be verified.","code":null}}`}, 200, "foreign_content ok", 0},
 		"404 of a resource is the caller's":  {simulator.Step{Status: 404, Body: `{"error":{"code":"404"}}`}, 404, "rejected", 0},
 		"405":                                {simulator.Step{Status: 405}, 405, "rejected", 0},
 		"409":                                {simulator.Step{Status: 409}, 409, "rejected", 0},

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"aoai-balancer/handler/internal/affinity"
 	"aoai-balancer/handler/internal/backend"
 	"aoai-balancer/handler/internal/openai"
 	"aoai-balancer/handler/internal/replay"
@@ -30,6 +31,7 @@ type Options struct {
 	Rotation          *rotation.Rotation
 	Turns             Turns
 	Bodies            *replay.Pool
+	Homes             *affinity.Homes
 	Transport         http.RoundTripper
 	Go                func(func()) // starts a goroutine whose panics go no further
 	RetryStatus       func(status int) bool
@@ -38,6 +40,7 @@ type Options struct {
 	RequestTimeout    time.Duration
 	AttemptTimeout    time.Duration
 	StreamIdleTimeout time.Duration
+	StickyKey         string // a member of the body whose equal values prefer the same backend; empty: none
 }
 
 // Proxy serves /openai/… It is safe for concurrent use.
@@ -84,13 +87,15 @@ type call struct {
 	record   *telemetry.Record
 	deadline time.Time // of the answer's first byte
 	eligible uint64    // backends that could serve it
-	pinned   bool      // the caller chose the backend
+	pinned   bool      // to one backend: the caller chose it, or what the call names lives there
+	bond     *bond     // what binds it to backends; nil for most calls
 
 	tried   uint64
 	waited  bool
 	results [64]result // by backend
 	failed  *saved     // the last answer that could be given if nothing better comes
 	missing *saved     // a DeploymentNotFound
+	unread  *saved     // encrypted content that another backend made
 }
 
 type callKey struct{}
@@ -128,10 +133,20 @@ func (p *Proxy) direct(r *http.Request, c *call) error {
 		return err
 	}
 	if !c.pinned {
-		c.turn = p.Turns.Take(r.Context(), c.target.Deployment)
-		c.record.Turn = c.turn.String()
+		p.keepHome(r, c)
+	}
+	switch {
+	case c.eligible == 0:
+		return noBackend(c.target.Deployment)
+	case !c.pinned && c.sticky() == "":
+		p.takeTurn(r.Context(), c)
 	}
 	return nil
+}
+
+func (p *Proxy) takeTurn(ctx context.Context, c *call) {
+	c.turn = p.Turns.Take(ctx, c.target.Deployment)
+	c.record.Turn = c.turn.String()
 }
 
 // choose finds the backends that could serve the call; name is the one that the caller asks for, or empty.
@@ -145,9 +160,6 @@ func (p *Proxy) choose(c *call, name string) error {
 			return unknownBackend()
 		}
 		c.pinned, c.eligible = true, c.eligible&(1<<i)
-	}
-	if c.eligible == 0 {
-		return noBackend(c.target.Deployment)
 	}
 	return nil
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 
+	"aoai-balancer/handler/internal/affinity"
 	"aoai-balancer/handler/internal/backend"
 	"aoai-balancer/handler/internal/config"
 	"aoai-balancer/handler/internal/credential"
@@ -44,6 +45,7 @@ type rig struct {
 	network  *simulator.Network
 	backends []*simulator.OpenAI
 	health   *backend.Health
+	homes    *affinity.Homes
 	bodies   *replay.Pool
 	client   *http.Client
 	log      *syncBuffer
@@ -55,6 +57,7 @@ type setting func(r *rig, p *plan)
 
 type plan struct {
 	backends []*backend.Backend
+	homes    affinity.Table
 	options  proxy.Options
 }
 
@@ -105,9 +108,9 @@ func defaults() proxy.Options {
 }
 
 func (r *rig) assemble(plan plan) {
-	members := make([]rotation.Member, len(plan.backends))
+	members, names := make([]rotation.Member, len(plan.backends)), make([]string, len(plan.backends))
 	for i, b := range plan.backends {
-		members[i] = rotation.Member{Weight: b.Weight, Priority: b.Priority}
+		names[i], members[i] = b.Name, rotation.Member{Name: b.Name, Weight: b.Weight, Priority: b.Priority}
 	}
 	log, err := telemetry.NewLogger(r.log, "debug")
 	if err != nil {
@@ -117,6 +120,8 @@ func (r *rig) assemble(plan plan) {
 	r.health = backend.NewHealth(len(plan.backends), 10*time.Second, 2*time.Minute)
 	upstream := proxy.NewTransport(r.network.DialContext)
 	o := plan.options
+	r.homes = affinity.New(affinity.Options{Backends: names, Table: plan.homes, Go: telemetry.Go(log)})
+	o.Homes = r.homes
 	o.Backends, o.Health, o.Rotation = backend.NewSet(plan.backends), r.health, rotation.New(members)
 	o.Transport, o.Go = upstream, telemetry.Go(log)
 	r.serve("gateway.test:80", server.Routes(proxy.New(o), log))

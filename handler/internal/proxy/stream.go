@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"aoai-balancer/handler/internal/affinity"
 	"aoai-balancer/handler/internal/backend"
 	"aoai-balancer/handler/internal/openai"
 	"aoai-balancer/handler/internal/telemetry"
@@ -18,7 +19,7 @@ func (p *Proxy) deliver(c *call, b *backend.Backend, s *sent) *http.Response {
 	c.record.Backend = b.Name
 	makePublic(s.resp.Header, b.Endpoint)
 	setAttempts(s.resp.Header, c.record)
-	body := &stream{sent: s, body: s.resp.Body, record: c.record, idle: p.StreamIdleTimeout}
+	body := &stream{sent: s, body: s.resp.Body, record: c.record, idle: p.StreamIdleTimeout, watch: p.arrive(c, b, s.resp)}
 	if isStream(s.resp) {
 		body.farewell = openai.BrokenStream(c.target.Operation, "The backend broke off the stream.")
 	}
@@ -34,6 +35,7 @@ type stream struct {
 	sent     *sent
 	body     io.ReadCloser
 	record   *telemetry.Record
+	watch    *affinity.Watch
 	idle     time.Duration
 	watchdog *time.Timer
 	farewell []byte // nil where the answer is no stream of events
@@ -46,6 +48,7 @@ func (s *stream) Read(p []byte) (int, error) {
 		return s.breakOff(p)
 	}
 	n, err := s.next(p)
+	s.watch.Write(p[:n])
 	if s.farewell != nil && n > 0 {
 		s.between = bytes.HasSuffix(p[:n], []byte("\n\n")) || bytes.HasSuffix(p[:n], []byte("\r\n\r\n"))
 	}
@@ -104,6 +107,7 @@ func (s *stream) broken() string {
 // Close ends the attempt: a caller that leaves ends the backend's work.
 func (s *stream) Close() error {
 	s.watchdog.Stop()
+	s.watch.Close()
 	err := s.body.Close()
 	s.sent.cancel(errDiscarded)
 	return err

@@ -14,6 +14,8 @@ const (
 
 // Member is one backend's place in the rotation.
 type Member struct {
+	// Name tells members apart for Prefer.
+	Name string
 	// Weight is the share of its tier's turns, 0 to 100. 0 means drained: never picked.
 	Weight int
 	// Priority names the tier, from 1. A higher number is used only while nothing of a lower one can be tried.
@@ -22,6 +24,7 @@ type Member struct {
 
 // Rotation is the order in which backends are tried. It never changes and is safe for concurrent use.
 type Rotation struct {
+	names []string
 	tiers []tier // by ascending priority; each has at least one member with a weight
 }
 
@@ -50,6 +53,9 @@ func New(members []Member) *Rotation {
 	}
 	slices.Sort(priorities)
 	r := &Rotation{tiers: make([]tier, 0, len(priorities))}
+	for _, m := range members {
+		r.names = append(r.names, m.Name)
+	}
 	for _, p := range priorities {
 		r.tiers = append(r.tiers, newTier(members, byPriority[p]))
 	}

@@ -25,9 +25,9 @@ type ask struct {
 	MaxOutputTokens     int             `json:"max_output_tokens"`
 	Dimensions          int             `json:"dimensions"`
 	EncodingFormat      string          `json:"encoding_format"`
-	PreviousResponseID  string          `json:"previous_response_id"`
-	InputFileID         string          `json:"input_file_id"`
+	Include             []string        `json:"include"`
 	Store               *bool           `json:"store"`
+	references
 
 	words int // of the prompt, one token each, so that tests can count along
 }

@@ -42,7 +42,11 @@ func (c *call) completions() error { return c.complete("text", c.o.textShape) }
 func (c *call) complete(operation string, build func(shapeKey) *shape) error {
 	key := c.shapeKey(operation)
 	v := c.values(key.words)
-	return c.send(c.o.shapes.get(key, build), &v)
+	s := c.o.shapes.get(key, build)
+	if c.ask.Store != nil && *c.ask.Store {
+		c.o.resources.put(resource{collection: "chat/completions", id: "chatcmpl-" + v.unique, body: string(s.plain.appendTo(nil, &v))})
+	}
+	return c.send(s, &v)
 }
 
 // send answers with a shape, as events or in one piece as the caller asked.

@@ -1,6 +1,7 @@
 package simulator
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
@@ -87,6 +88,12 @@ func kindOf(collection string) (prefix, object string, ok bool) {
 		return "ftjob-", "fine_tuning.job", true
 	case "responses":
 		return "resp_", "response", true
+	case "conversations":
+		return "conv_", "conversation", true
+	case "uploads":
+		return "upload_", "upload", true
+	case "chat/completions":
+		return "chatcmpl-", "chat.completion", true
 	}
 	return "", "", false
 }
@@ -98,8 +105,8 @@ func (c *call) resource() error {
 	if collection == "models" {
 		return c.models(rest)
 	}
-	if collection == "fine_tuning" && len(rest) > 0 {
-		collection, rest = "fine_tuning/"+rest[0], rest[1:]
+	if (collection == "fine_tuning" || collection == "chat") && len(rest) > 0 {
+		collection, rest = collection+"/"+rest[0], rest[1:]
 	}
 	if c.r.Method == http.MethodPost && collection == "threads" && slices.Equal(rest, []string{"runs"}) {
 		return c.createThreadAndRun()
@@ -120,7 +127,7 @@ func (c *call) resource() error {
 		}
 		next := collection + "/" + rest[1]
 		if _, _, ok := kindOf(next); !ok {
-			return c.action(item)
+			return c.action(item, rest[1])
 		}
 		collection, rest = next, rest[2:]
 	}
@@ -134,16 +141,26 @@ func missing(collection, id string) string {
 // collection creates an item or lists none: nothing reads a list's items here.
 func (c *call) collection(name string) error {
 	switch {
-	case c.r.Method == http.MethodGet && name != "responses":
+	case c.r.Method == http.MethodGet && hasList(name):
 		return c.emptyList()
-	case c.r.Method != http.MethodPost || name == "responses":
+	case c.r.Method != http.MethodPost || name == "responses" || name == "chat/completions":
 		return c.refuse(http.StatusNotFound, noResourceBody)
 	case c.askErr != nil:
 		return c.refuse(http.StatusBadRequest, invalidRequest(badJSONMessage, "", ""))
-	case name == "batches" && !c.o.resources.has("files", c.ask.InputFileID):
-		return c.refuse(http.StatusBadRequest, invalidRequest("The input file does not exist in this resource.", "input_file_id", "invalid_value"))
 	}
-	return c.plain(http.StatusOK, jsonType, []byte(c.create(name, "")))
+	if param, id := c.unknown(); param != "" || name == "batches" && c.ask.InputFileID == "" {
+		return c.refuse(http.StatusBadRequest, invalidRequest("'"+id+"' does not exist in this resource.", cmp.Or(param, "input_file_id"), "invalid_value"))
+	}
+	more := ""
+	if name == "batches" {
+		c.create("files", "")
+		more = `,"input_file_id":` + jsonText(c.ask.InputFileID) + `,"output_file_id":"file-` + c.unique + `"`
+	}
+	return c.plain(http.StatusOK, jsonType, []byte(c.create(name, more)))
+}
+
+func hasList(collection string) bool {
+	return collection != "responses" && collection != "conversations" && collection != "uploads"
 }
 
 // create makes an item and returns its JSON; more is further fields, each with
@@ -157,6 +174,9 @@ func (c *call) create(collection, more string) string {
 }
 
 func (c *call) createThreadAndRun() error {
+	if param, id := c.unknown(); param != "" {
+		return c.refuse(http.StatusBadRequest, invalidRequest("'"+id+"' does not exist in this resource.", param, "invalid_value"))
+	}
 	c.create("threads", "")
 	run := c.create("threads/runs", `,"thread_id":"thread_`+c.unique+`"`)
 	return c.plain(http.StatusOK, jsonType, []byte(run))
@@ -165,6 +185,9 @@ func (c *call) createThreadAndRun() error {
 func (c *call) item(r resource) error {
 	switch c.r.Method {
 	case http.MethodGet, http.MethodPost:
+		if r.collection == "uploads" {
+			break
+		}
 		return c.plain(http.StatusOK, jsonType, []byte(r.body))
 	case http.MethodDelete:
 		c.o.resources.remove(r.id)
@@ -176,8 +199,13 @@ func (c *call) item(r resource) error {
 
 // action is what lies below an item without being a collection of its own:
 // cancel, input_items, events, content.
-func (c *call) action(r resource) error {
-	if c.r.Method == http.MethodPost {
+func (c *call) action(r resource, name string) error {
+	switch {
+	case r.collection == "files" && name == "content":
+		return c.fileContent(r)
+	case r.collection == "uploads" && name == "complete":
+		return c.completeUpload(r)
+	case c.r.Method == http.MethodPost:
 		return c.plain(http.StatusOK, jsonType, []byte(r.body))
 	}
 	return c.emptyList()

@@ -11,9 +11,10 @@ import (
 const (
 	responseBody  = `{"id":"resp_{unique}","object":"response","created_at":{created},"status":{status},"background":false,"error":null,"incomplete_details":{incomplete},"instructions":null,"max_output_tokens":null,"model":{model},"output":{items},"parallel_tool_calls":true,"previous_response_id":{previous},"reasoning":{"effort":null,"summary":null},"store":{store},"temperature":1.0,"text":{"format":{"type":"text"}},"tool_choice":"auto","tools":[],"top_p":1.0,"truncation":"disabled","usage":{usage},"user":null,"metadata":{}}`
 	responseUsage = `{"input_tokens":{input},"input_tokens_details":{"cached_tokens":0},"output_tokens":{output},"output_tokens_details":{"reasoning_tokens":0},"total_tokens":{total}}`
+	reasoningItem = `{"id":"rs_{unique}","type":"reasoning","summary":[],"encrypted_content":"{seal}{unique}"}`
 	messageItem   = `{"id":"msg_{unique}","type":"message","status":{status},"content":{parts},"role":"assistant"}`
 	textPart      = `{"type":"output_text","annotations":[],"logprobs":[],"text":{text}}`
-	itemPlace     = `"item_id":"msg_{unique}","output_index":0,"content_index":0`
+	itemPlace     = `"item_id":"msg_{unique}","output_index":{index},"content_index":0`
 )
 
 // respond creates a response. One that follows another must find it in this
@@ -23,11 +24,18 @@ func (c *call) respond() error {
 		return c.refuse(http.StatusBadRequest, invalidRequest("Missing required parameter: 'input'.", "input", "missing_required_parameter"))
 	}
 	previous := c.ask.PreviousResponseID
+	if body := c.unreadable(); body != "" {
+		return c.refuse(http.StatusBadRequest, body)
+	}
+	if param, id := c.unknown(); param != "" && param != "previous_response_id" {
+		return c.refuse(http.StatusNotFound, invalidRequest("'"+id+"' not found.", param, "not_found"))
+	}
 	if previous != "" && !c.o.resources.has("responses", previous) {
 		return c.refuse(http.StatusBadRequest, invalidRequest("Previous response with id '"+previous+"' not found.", "previous_response_id", "previous_response_not_found"))
 	}
 	key := c.shapeKey("response")
 	key.usage = false // a response's stream always reports it
+	key.reasoning = c.ask.wantsReasoning()
 	v := c.values(key.words)
 	v.previous, v.store = jsonText(orNull(previous)), c.ask.Store == nil || *c.ask.Store
 	s := c.o.shapes.get(key, c.o.responseShape)
@@ -39,21 +47,42 @@ func (c *call) respond() error {
 
 func (o *OpenAI) responseShape(k shapeKey) *shape {
 	tokens := sentence(o.options.Name, k.words)
-	f := fixed(k, strings.Join(tokens, ""))
-	begun, ended := responseText("in_progress"), responseText(endStatus(k), textPart)
+	f := o.fixedInResponse(k, strings.Join(tokens, ""))
+	begun, ended := responseText("in_progress"), strings.Replace(responseText(endStatus(k), textPart), "{reasoning}", k.reasoningText(), 1)
 	s := &shape{plain: newTemplate(ended, f...)}
 	s.event("response.created", `"response":`+begun, f)
 	s.event("response.in_progress", `"response":`+begun, f)
-	s.event("response.output_item.added", `"output_index":0,"item":`+itemText("in_progress"), f)
-	s.event("response.content_part.added", itemPlace+`,"part":`+textPart, fixed(k, ""))
+	if k.reasoning {
+		s.event("response.output_item.added", `"output_index":0,"item":`+reasoningItem, f)
+		s.event("response.output_item.done", `"output_index":0,"item":`+reasoningItem, f)
+	}
+	s.event("response.output_item.added", `"output_index":{index},"item":`+itemText("in_progress"), f)
+	s.event("response.content_part.added", itemPlace+`,"part":`+textPart, o.fixedInResponse(k, ""))
 	for _, token := range tokens {
-		s.event("response.output_text.delta", itemPlace+`,"delta":{text},"logprobs":[]`, fixed(k, token))
+		s.event("response.output_text.delta", itemPlace+`,"delta":{text},"logprobs":[]`, o.fixedInResponse(k, token))
 	}
 	s.event("response.output_text.done", itemPlace+`,"text":{text},"logprobs":[]`, f)
 	s.event("response.content_part.done", itemPlace+`,"part":`+textPart, f)
-	s.event("response.output_item.done", `"output_index":0,"item":`+itemText(endStatus(k), textPart), f)
+	s.event("response.output_item.done", `"output_index":{index},"item":`+itemText(endStatus(k), textPart), f)
 	s.event("response."+endStatus(k), `"response":`+ended, f)
 	return s
+}
+
+// fixedInResponse is fixed for a response, whose message may follow reasoning.
+func (o *OpenAI) fixedInResponse(k shapeKey, text string) []pair {
+	index := "0"
+	if k.reasoning {
+		index = "1"
+	}
+	return append(fixed(k, text), pair{"{index}", index}, pair{"{seal}", o.seal()})
+}
+
+// reasoningText is what comes before the message.
+func (k shapeKey) reasoningText() string {
+	if k.reasoning {
+		return reasoningItem + ","
+	}
+	return ""
 }
 
 func (s *shape) event(name, fields string, fixed []pair) {
@@ -72,7 +101,7 @@ func endStatus(k shapeKey) string {
 func responseText(status string, parts ...string) string {
 	items, usage, incomplete := "[]", "null", "null"
 	if len(parts) > 0 {
-		items, usage = "["+itemText(status, parts...)+"]", responseUsage
+		items, usage = "[{reasoning}"+itemText(status, parts...)+"]", responseUsage
 	}
 	if status == "incomplete" {
 		incomplete = `{"reason":"max_output_tokens"}`

@@ -115,6 +115,7 @@ type shapeKey struct {
 	words     int
 	cut       bool // the caller's token limit ended the answer
 	usage     bool // the stream reports usage
+	reasoning bool // a reasoning item comes first
 }
 
 // maxShapes bounds the shapes kept: with any deployment name accepted, a caller
