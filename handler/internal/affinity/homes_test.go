@@ -274,7 +274,7 @@ func TestWatch_IgnoresErrorsAndContents(t *testing.T) {
 func FuzzWatch_IsNeverBrokenByAnAnswer(f *testing.F) {
 	f.Add([]byte(`{"id":"resp_1","output":[{"id":"rs_1"}]}`), 3)
 	f.Add([]byte("data: "+created+"\n\ndata: [DONE]\n\n"), 7)
-	f.Fuzz(func(t *testing.T, body []byte, size int) {
+	f.Fuzz(func(_ *testing.T, body []byte, size int) {
 		h := newHomes(nil)
 		w := h.Watch("west", "responses", answer("text/event-stream", ""))
 		for piece := range slices.Chunk(body, max(size%4096, 1)) {

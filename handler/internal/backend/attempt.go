@@ -8,8 +8,8 @@ type Attempt struct {
 	backend     int
 	deployment  string
 	began       time.Time
-	probesWhole bool
-	probesRow   bool
+	probesWhole time.Time // names of the probes that it is; zero: none
+	probesRow   time.Time
 	over        bool
 }
 
@@ -23,11 +23,9 @@ func (a *Attempt) end(outcome func(now time.Time)) (counted bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	outcome(time.Now())
-	if a.probesWhole {
-		h.whole[a.backend].probing = false
-	}
-	if row := h.rows[a.deployment]; row != nil && a.probesRow {
-		row[a.backend].probing = false
+	h.whole[a.backend].giveBack(a.probesWhole)
+	if row := h.rows[a.deployment]; row != nil {
+		row[a.backend].giveBack(a.probesRow)
 	}
 	return true
 }
@@ -87,10 +85,12 @@ func (a *Attempt) Missing() {
 }
 
 // answered ends an attempt that reached the backend but not what it wanted there: the deployment's cell takes the
-// outcome, and the backend as a whole is known to be reachable.
+// outcome, and the backend as a whole is known to be reachable. A name that no deployment can have is not remembered.
 func (a *Attempt) answered(outcome func(c *cell, now time.Time)) (counted bool) {
 	return a.end(func(now time.Time) {
 		a.health.whole[a.backend].succeed(a.probesWhole)
-		outcome(&a.health.row(a.deployment, now)[a.backend], now)
+		if len(a.deployment) <= maxName {
+			outcome(&a.health.row(a.deployment, now)[a.backend], now)
+		}
 	})
 }

@@ -12,13 +12,13 @@ type cell struct {
 	lastFailure time.Time // when the last counted one was seen
 	openFor     time.Duration
 	openUntil   time.Time // zero: closed
-	probing     bool
+	probeUntil  time.Time // while a probe is under way, at the longest; it names that probe
 }
 
 func (c *cell) open() bool { return !c.openUntil.IsZero() }
 
 func (c *cell) ready(now time.Time) bool {
-	return !now.Before(c.until) && !now.Before(c.openUntil) && !c.probing
+	return !now.Before(c.until) && !now.Before(c.openUntil) && !now.Before(c.probeUntil)
 }
 
 func (c *cell) block(now time.Time) Block {
@@ -28,19 +28,29 @@ func (c *cell) block(now time.Time) Block {
 	}
 	if now.Before(c.openUntil) {
 		b = later(b, Block{c.openUntil, Failed})
-	} else if c.probing {
+	} else if now.Before(c.probeUntil) {
 		b = later(b, Block{now.Add(probeWait), Failed})
 	}
 	return b
 }
 
-// probe takes the one probe of a breaker whose time is over.
-func (c *cell) probe(now time.Time) bool {
+// probe takes the one probe of a breaker whose time is over, and returns its name; none is the zero time. A probe that
+// takes longer than the breaker was open makes room for another: it may hang where the backend has long recovered.
+func (c *cell) probe(now time.Time) time.Time {
 	if !c.open() || now.Before(c.openUntil) {
-		return false
+		return time.Time{}
 	}
-	c.probing = true
-	return true
+	c.probeUntil = now.Add(c.openFor)
+	return c.probeUntil
+}
+
+// isProbe reports whether the probe of that name is the one under way.
+func (c *cell) isProbe(name time.Time) bool { return !name.IsZero() && name.Equal(c.probeUntil) }
+
+func (c *cell) giveBack(probe time.Time) {
+	if c.isProbe(probe) {
+		c.probeUntil = time.Time{}
+	}
 }
 
 // cool extends the cooldown; a shorter one never shortens it.
@@ -52,8 +62,8 @@ func (c *cell) cool(until time.Time, cause Cause) {
 
 // fail counts a failure of an attempt that began at the given time. One that began before the last counted failure
 // tells nothing new: sixteen parallel resets are one failure.
-func (c *cell) fail(began, now time.Time, probe bool) {
-	if !probe && (c.open() || (c.failures > 0 && began.Before(c.lastFailure))) {
+func (c *cell) fail(began, now time.Time, probe time.Time) {
+	if !c.isProbe(probe) && (c.open() || (c.failures > 0 && began.Before(c.lastFailure))) {
 		return
 	}
 	c.failures++
@@ -67,8 +77,8 @@ func (c *cell) fail(began, now time.Time, probe bool) {
 
 // succeed clears the streak. While the breaker is open only its probe closes it: a late answer to an older request
 // says nothing about now.
-func (c *cell) succeed(probe bool) {
-	if c.open() && !probe {
+func (c *cell) succeed(probe time.Time) {
+	if c.open() && !c.isProbe(probe) {
 		return
 	}
 	c.failures, c.openFor, c.openUntil, c.lastFailure = 0, 0, time.Time{}, time.Time{}

@@ -111,7 +111,9 @@ func (h *Health) Begin(i int, deployment string) (*Attempt, bool) {
 	}
 	a := &Attempt{health: h, backend: i, deployment: deployment, began: now}
 	a.probesWhole = h.whole[i].probe(now)
-	a.probesRow = row != nil && row[i].probe(now)
+	if row != nil {
+		a.probesRow = row[i].probe(now)
+	}
 	return a, true
 }
 
@@ -128,28 +130,38 @@ func (h *Health) row(deployment string, now time.Time) []cell {
 	return row
 }
 
-// sweep makes room: rows without a blemish go, and where there are none the one that is the first to recover.
+// sweep makes room: rows without a blemish go, and where there are none the one that is missed least. Names that a
+// caller made up, which no backend has, go before the cooldowns of real ones, and of those the first to recover.
 func (h *Health) sweep(now time.Time) {
-	var first string
-	var firstUntil time.Time
+	var least string
+	var worth Block
 	for name, row := range h.rows {
-		until := lastBlock(row, now)
-		if until.IsZero() {
+		last := lastBlock(row, now)
+		if last.Cause == None {
 			delete(h.rows, name)
-		} else if first == "" || until.Before(firstUntil) {
-			first, firstUntil = name, until
+		} else if least == "" || lessWorth(last, worth) {
+			least, worth = name, last
 		}
 	}
 	if len(h.rows) >= maxRows {
-		delete(h.rows, first)
+		delete(h.rows, least)
 	}
 }
 
-func lastBlock(row []cell, now time.Time) time.Time {
-	var last time.Time
+func lessWorth(a, b Block) bool {
+	if (a.Cause == Missing) != (b.Cause == Missing) {
+		return a.Cause == Missing
+	}
+	return a.Until.Before(b.Until)
+}
+
+// lastBlock is the row's longest block that is more than a missing deployment, or else its longest.
+func lastBlock(row []cell, now time.Time) Block {
+	var last Block
 	for i := range row {
-		if until := row[i].block(now).Until; until.After(last) {
-			last = until
+		b := row[i].block(now)
+		if last.Cause == None || (b.Cause != None && lessWorth(last, b)) {
+			last = b
 		}
 	}
 	return last

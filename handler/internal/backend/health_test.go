@@ -2,6 +2,7 @@ package backend_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -203,14 +204,42 @@ func TestAttempt_OnlyItsFirstOutcomeCounts(t *testing.T) {
 
 func TestHealth_RemembersABoundedNumberOfDeployments(t *testing.T) {
 	inBubble(t, func(t *testing.T, h *backend.Health) {
-		begin(t, h, a, "hot").Missing()
 		for i := range 5000 {
 			begin(t, h, a, fmt.Sprint("name", i)).Throttled(time.Second)
 		}
-		wantReady(t, h, "hot", 1<<b) // the first to recover goes first
 		if got := h.Remembered(); got > 1000 {
 			t.Errorf("%d deployments are remembered", got)
 		}
+	})
+}
+
+func TestHealth_NamesThatCallersMadeUpDoNotPushOutCooldowns(t *testing.T) {
+	inBubble(t, func(t *testing.T, h *backend.Health) {
+		begin(t, h, a, "real").Throttled(time.Minute)
+		for i := range 2000 {
+			attempt, _ := h.Begin(a, fmt.Sprint("made-up-", i))
+			attempt.Missing()
+		}
+		attempt, _ := h.Begin(a, strings.Repeat("x", 65))
+		attempt.Missing()
+		wantReady(t, h, "real", 1<<b)
+		wantReady(t, h, strings.Repeat("x", 65), both)
+	})
+}
+
+func TestBreaker_AProbeThatHangsMakesRoomForAnother(t *testing.T) {
+	inBubble(t, func(t *testing.T, h *backend.Health) {
+		failThrice(t, h, failed)
+		time.Sleep(10 * time.Second)
+		hanging := begin(t, h, a, "d")
+		time.Sleep(10*time.Second - 2*time.Millisecond)
+		wantReady(t, h, "d", 1<<b)
+		time.Sleep(time.Millisecond)
+		second := begin(t, h, a, "d")
+		hanging.Failed(0) // is no probe any more
+		wantReady(t, h, "d", 1<<b)
+		second.Succeeded()
+		wantReady(t, h, "d", both)
 	})
 }
 

@@ -81,6 +81,7 @@ func TestLoad_ReportsAMistakeByName(t *testing.T) {
 		{"KEY_VAULT_URI", "http://v.vault.azure.net", "of the form"},
 		{"COUNTER_CONNECTION", "Garbled", "not a storage connection string"},
 		{"COUNTER_CONNECTION", "Plain", "https"},
+		{"COUNTER_CONNECTION", "AccountName=a;AccountKey=b", "name of a setting"},
 		{"COUNTER_TABLE", "1-table", "table name"},
 		{"STICKY_KEY", "metadata.user", "not a field"},
 		{"MAX_RETRIES", "-1", "whole number"},

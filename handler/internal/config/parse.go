@@ -95,6 +95,10 @@ func (r *reader) vaultURI(name string) string {
 // parts under <name>__<part> (https://learn.microsoft.com/azure/azure-functions/functions-reference#connections).
 func (r *reader) connection(name string) Connection {
 	prefix := r.get(name)
+	if strings.ContainsAny(prefix, "=;") {
+		r.problem(name, "is the name of a setting that holds the connection, not the connection itself")
+		return Connection{}
+	}
 	c := Connection{ConnectionString: r.getenv(prefix), ClientID: r.getenv(prefix + "__clientId")}
 	if c.ConnectionString != "" {
 		if err := checkConnectionString(c.ConnectionString); err != nil {

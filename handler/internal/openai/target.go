@@ -26,7 +26,7 @@ type Target struct {
 func ParseTarget(escaped string) (Target, error) {
 	rest, ok := strings.CutPrefix(escaped, "/openai/")
 	switch {
-	case !ok || rest == "":
+	case !ok || rest == "" || hasDots(rest):
 		return Target{}, NotFound()
 	case isRealtime(rest):
 		return Target{}, realtime()
@@ -47,6 +47,19 @@ func ParseTarget(escaped string) (Target, error) {
 func (t Target) Named(deployment string) Target {
 	t.Deployment = deployment
 	return t
+}
+
+// hasDots: a segment, decoded or not, that a server may take for a way out of /openai.
+func hasDots(rest string) bool {
+	if decoded, err := url.PathUnescape(rest); err == nil {
+		rest = decoded
+	}
+	for segment := range strings.SplitSeq(rest, "/") {
+		if segment == "." || segment == ".." {
+			return true
+		}
+	}
+	return false
 }
 
 // inferenceOperations are the operations that always concern one deployment

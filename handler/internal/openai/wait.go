@@ -15,10 +15,7 @@ const longestWait = 366 * 24 * time.Hour
 // Wait reads how long a backend asks to be left alone: the first of retry-after-ms, Retry-After (seconds, fractions
 // or an HTTP date) and the smaller of x-ratelimit-reset-requests and -tokens that gives a time to come.
 func Wait(h http.Header, now time.Time) (time.Duration, bool) {
-	if d, ok := number(h.Get("retry-after-ms"), time.Millisecond); ok {
-		return d, true
-	}
-	if d, ok := retryAfter(h.Get("Retry-After"), now); ok {
+	if d, ok := RetryAfter(h, now); ok {
 		return d, true
 	}
 	requests, okRequests := reset(h.Get("x-ratelimit-reset-requests"))
@@ -27,6 +24,15 @@ func Wait(h http.Header, now time.Time) (time.Duration, bool) {
 		return requests, true
 	}
 	return tokens, okTokens
+}
+
+// RetryAfter reads how long to stay away for whatever reason: the first of retry-after-ms and Retry-After that gives a
+// time to come.
+func RetryAfter(h http.Header, now time.Time) (time.Duration, bool) {
+	if d, ok := number(h.Get("retry-after-ms"), time.Millisecond); ok {
+		return d, true
+	}
+	return retryAfter(h.Get("Retry-After"), now)
 }
 
 func retryAfter(value string, now time.Time) (time.Duration, bool) {

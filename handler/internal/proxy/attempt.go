@@ -20,6 +20,7 @@ import (
 // Bounds of what is done for an answer that the caller will not get.
 const (
 	credentialTime = 2 * time.Second
+	renewalTime    = 5 * time.Second
 	discardTime    = time.Second
 	discardBytes   = 64 << 10
 	firstRead      = 4 << 10
@@ -28,21 +29,25 @@ const (
 // try makes an attempt at backend i, and a second one where the first was refused for a credential that has changed
 // since. Its error is errNext where the call goes on to the next backend.
 func (p *Proxy) try(req *http.Request, c *call, i int, health *backend.Attempt) (*http.Response, error) {
+	defer health.Ignored() // where nothing else ended it: not even a panic may keep a probe
 	b := p.Backends.Backends[i]
-	ctx, cancel := context.WithTimeout(req.Context(), credentialTime)
-	header, err := b.Credential.Header(ctx)
-	cancel()
+	header, err := credentialOf(req.Context(), b)
 	for renewed := false; err == nil; renewed = true {
 		s := p.send(req, c, b, header)
-		if !renewed && p.isRefused(s) && b.Credential.Renew(req.Context(), header) {
-			c.log(b, s, outcome{name: "credential_renewed"})
-			s.discard()
-			header, err = b.Credential.Header(req.Context())
-			continue
+		if renewed || !p.isRefused(s) {
+			return p.settle(req, c, i, s, health)
 		}
-		return p.settle(req, c, i, s, health)
+		if !renew(req.Context(), c, b, header) {
+			if req.Context().Err() != nil {
+				s.discard()
+				break
+			}
+			return p.settle(req, c, i, s, health)
+		}
+		c.log(b, s, outcome{name: "credential_renewed"})
+		s.discard()
+		header, err = credentialOf(req.Context(), b)
 	}
-	health.Ignored()
 	if req.Context().Err() != nil {
 		return nil, errCallerLeft
 	}
@@ -51,11 +56,24 @@ func (p *Proxy) try(req *http.Request, c *call, i int, health *backend.Attempt) 
 	return nil, errNext
 }
 
+func credentialOf(ctx context.Context, b *backend.Backend) (credential.Header, error) {
+	ctx, cancel := context.WithTimeout(ctx, credentialTime)
+	defer cancel()
+	return b.Credential.Header(ctx)
+}
+
+// renew asks anew for a credential that was refused, and reports whether it is another one now.
+func renew(ctx context.Context, c *call, b *backend.Backend, refused credential.Header) bool {
+	ctx, cancel := context.WithTimeout(ctx, min(renewalTime, time.Until(c.deadline)))
+	defer cancel()
+	return b.Credential.Renew(ctx, refused)
+}
+
 // settle applies the outcome table to a finished attempt.
 func (p *Proxy) settle(req *http.Request, c *call, i int, s *sent, health *backend.Attempt) (*http.Response, error) {
 	b := p.Backends.Backends[i]
 	o := p.judge(req, s, b)
-	o.health(health, s.wait())
+	o.health(health, s)
 	c.log(b, s, o)
 	switch {
 	case o.err != nil:
@@ -64,9 +82,9 @@ func (p *Proxy) settle(req *http.Request, c *call, i int, s *sent, health *backe
 	case !o.next:
 		return p.deliver(c, b, s), nil
 	}
-	c.results[i] = result{o.class, time.Now()}
-	if !s.neverJudged() {
-		c.results[i].again = time.Now().Add(p.RetryInterval)
+	c.results[i] = result{o.class, time.Now().Add(p.RetryInterval)}
+	if o.again {
+		c.results[i].again = time.Now()
 	}
 	c.keep(b, s, o.class)
 	if o.class == elsewhere {
@@ -83,6 +101,7 @@ type sent struct {
 	took      time.Duration
 	ctx       context.Context
 	cancel    context.CancelCauseFunc
+	sendable  atomic.Bool // the transport took it and asked for a connection
 	connected atomic.Bool // a connection was had
 	reused    atomic.Bool // … that had served before
 	wrote     atomic.Bool // the request was written to it
@@ -116,6 +135,7 @@ func (p *Proxy) send(req *http.Request, c *call, b *backend.Backend, header cred
 // request is the request of one attempt. Each has headers of its own: the transport may still read those of the last.
 func (s *sent) request(req *http.Request, c *call, b *backend.Backend, header credential.Header) *http.Request {
 	trace := &httptrace.ClientTrace{
+		GetConn: func(string) { s.sendable.Store(true) },
 		GotConn: func(info httptrace.GotConnInfo) {
 			s.connected.Store(true)
 			s.reused.Store(info.Reused)
@@ -127,7 +147,7 @@ func (s *sent) request(req *http.Request, c *call, b *backend.Backend, header cr
 	out.Header = req.Header.Clone()
 	out.Header.Set(header.Name, header.Value)
 	out.URL = address(c.target, b, req.URL.RawQuery)
-	out.TransferEncoding = nil
+	out.TransferEncoding, out.Trailer = nil, nil
 	setBody(out, c, b.Deployment(c.target.Deployment))
 	return out
 }
@@ -150,7 +170,8 @@ func setBody(out *http.Request, c *call, deployment string) {
 		return
 	}
 	out.Body = http.NoBody
-	if out.Method == http.MethodGet || out.Method == http.MethodHead || out.Method == http.MethodOptions {
+	switch out.Method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
 		out.Body = io.NopCloser(bytes.NewReader(nil))
 	}
 	for _, name := range [...]string{"Idempotency-Key", "X-Idempotency-Key"} {
@@ -161,12 +182,17 @@ func setBody(out *http.Request, c *call, deployment string) {
 	}
 }
 
-// wait is how long the backend asks to be left alone; 0 without a hint.
+// wait is how long the backend asks to be left alone; 0 without a hint. Only with a 429 does the reset of a rate limit
+// say so.
 func (s *sent) wait() time.Duration {
 	if s.resp == nil {
 		return 0
 	}
-	wait, _ := openai.Wait(s.resp.Header, time.Now())
+	read := openai.RetryAfter
+	if s.resp.StatusCode == http.StatusTooManyRequests {
+		read = openai.Wait
+	}
+	wait, _ := read(s.resp.Header, time.Now())
 	return wait
 }
 
@@ -186,8 +212,8 @@ func (s *sent) discard() {
 	s.cancel(errDiscarded)
 }
 
-// neverJudged: the failure of a connection that had waited too long says nothing about the backend.
-func (s *sent) neverJudged() bool { return s.err != nil && s.reused.Load() && !s.answered.Load() }
+// isStale: the failure of a connection that had waited too long says nothing about the backend.
+func (s *sent) isStale() bool { return s.err != nil && s.reused.Load() && !s.answered.Load() }
 
 // isRefused: the backend does not take our credential.
 func (p *Proxy) isRefused(s *sent) bool {

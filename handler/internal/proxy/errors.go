@@ -54,6 +54,13 @@ func unreadable(cause error) error {
 	}
 }
 
+func unsendable(cause error) error {
+	return &openai.Error{
+		Status: http.StatusBadRequest, Code: "request_unsendable", Type: "invalid_request_error",
+		Message: "The request cannot be passed on: its method or one of its headers is malformed.", Cause: cause,
+	}
+}
+
 func internal(cause error) *openai.Error {
 	return &openai.Error{
 		Status: http.StatusBadGateway, Code: "backend_unavailable", Type: "server_error",
@@ -64,7 +71,7 @@ func internal(cause error) *openai.Error {
 func timedOut() error {
 	return &openai.Error{
 		Status: http.StatusGatewayTimeout, Code: "backend_timeout", Type: "server_error", NoRetry: true,
-		Message: "No backend answered in time. The model may still be at work on the request, so it was not sent again.",
+		Message: "No backend answered in time. If the request reached one, the model may still be at work on it, so it was not sent again.",
 	}
 }
 

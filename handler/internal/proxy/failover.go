@@ -88,9 +88,13 @@ func (p *Proxy) pick(c *call, candidates uint64) (int, bool) {
 // wait holds a call back until a backend may be tried again, once, where that is soon and few others wait.
 func (p *Proxy) wait(ctx context.Context, c *call) bool {
 	end := p.survey(c)
+	hopeless := c.eligible == 0 || end.worst == absent || end.worst == refusal
+	if c.waited || hopeless || len(c.record.Attempts) > p.MaxRetries {
+		return false
+	}
 	pause := time.Until(end.soonest)
-	if c.waited || c.eligible == 0 || end.worst == absent || len(c.record.Attempts) > p.MaxRetries ||
-		pause > p.RetryInterval || time.Now().Add(pause).After(c.deadline) {
+	wait := spread(pause)
+	if p.RetryInterval == 0 || pause > p.RetryInterval || time.Now().Add(wait).After(c.deadline) {
 		return false
 	}
 	select {
@@ -99,7 +103,7 @@ func (p *Proxy) wait(ctx context.Context, c *call) bool {
 	default:
 		return false
 	}
-	timer := time.NewTimer(spread(pause))
+	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-timer.C:

@@ -26,20 +26,29 @@ func rewrite(r *httputil.ProxyRequest) {
 	h.Del("Expect")
 	h.Del("Upgrade")
 	h.Del("Connection")
-	if c := callOf(r.In.Context()); affinity.Concerns(c.target.Operation) && h.Get("Accept-Encoding") != "" {
-		h.Set("Accept-Encoding", "identity") // ids are read from the answer
+	if accepted := h.Get("Accept-Encoding"); accepted != "" {
+		h.Set("Accept-Encoding", readable(accepted, callOf(r.In.Context())))
 	}
 	r.Out.Host = ""
 	r.Out.URL.RawQuery = publicQuery(r.In.URL.RawQuery)
 }
 
+// readable is the encoding to ask a backend for: one that the handler can read too, where it must. What an error means
+// may stand in its body, which is looked into with gzip at the most; ids are read from answers as they come.
+func readable(accepted string, c *call) string {
+	if strings.Contains(accepted, "gzip") && !affinity.Concerns(c.target.Operation) {
+		return "gzip"
+	}
+	return "identity"
+}
+
 func isPrivate(name string) bool {
 	switch name {
 	case "Api-Key", "Authorization", "Ocp-Apim-Subscription-Key", "X-Functions-Key", "Cookie", "Forwarded",
-		"X-Ms-Invocation-Id", "Proxy-Authorization":
+		"X-Ms-Invocation-Id", "Proxy-Authorization", "Client-Ip", "Disguised-Host", "Was-Default-Hostname", "X-Site-Deployment-Id":
 		return true
 	}
-	for _, prefix := range [...]string{"X-Forwarded-", "X-Azure-Functions-", "X-Aoai-", "X-Ms-Client-Principal", "X-Ms-Token-", "X-Arr-"} {
+	for _, prefix := range [...]string{"X-Forwarded-", "X-Azure-Functions-", "X-Aoai-", "X-Ms-Client-Principal", "X-Ms-Token-", "X-Arr-", "X-Original-", "X-Waws-", "X-Client-", "X-Appservice-"} {
 		if strings.HasPrefix(name, prefix) {
 			return true
 		}

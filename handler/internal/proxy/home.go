@@ -163,7 +163,7 @@ func (p *Proxy) leaveHome(ctx context.Context, c *call, i int) {
 	}
 	c.bond.foreign |= 1 << i
 	if c.bond.atHome {
-		c.bond.atHome, c.pinned, c.eligible = false, false, c.bond.serving
+		c.bond.atHome, c.pinned, c.eligible = false, false, c.bond.serving&p.Rotation.Members()
 		p.takeTurn(ctx, c)
 	}
 	c.eligible &^= c.bond.foreign

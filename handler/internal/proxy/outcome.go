@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"net/http"
-	"time"
 
 	"aoai-balancer/handler/internal/backend"
 	"aoai-balancer/handler/internal/openai"
@@ -19,18 +18,19 @@ type outcome struct {
 	name   string // for the log
 	next   bool   // the request moves on
 	class  class  // how it weighs if nothing better comes
+	again  bool   // the backend may be tried again at once
 	err    error  // ends the request with an answer of our own
-	health func(a *backend.Attempt, wait time.Duration)
+	health func(a *backend.Attempt, s *sent)
 }
 
-func ignore(a *backend.Attempt, _ time.Duration)     { a.Ignored() }
-func succeed(a *backend.Attempt, _ time.Duration)    { a.Succeeded() }
-func fail(a *backend.Attempt, _ time.Duration)       { a.Failed(0) }
-func failFor(a *backend.Attempt, wait time.Duration) { a.Failed(wait) }
-func cool(a *backend.Attempt, wait time.Duration)    { a.Throttled(wait) }
-func lose(a *backend.Attempt, _ time.Duration)       { a.Unreachable() }
-func deny(a *backend.Attempt, _ time.Duration)       { a.Unauthorized() }
-func forget(a *backend.Attempt, _ time.Duration)     { a.Missing() }
+func ignore(a *backend.Attempt, _ *sent)  { a.Ignored() }
+func succeed(a *backend.Attempt, _ *sent) { a.Succeeded() }
+func fail(a *backend.Attempt, _ *sent)    { a.Failed(0) }
+func failFor(a *backend.Attempt, s *sent) { a.Failed(s.wait()) }
+func cool(a *backend.Attempt, s *sent)    { a.Throttled(s.wait()) }
+func lose(a *backend.Attempt, _ *sent)    { a.Unreachable() }
+func deny(a *backend.Attempt, _ *sent)    { a.Unauthorized() }
+func forget(a *backend.Attempt, _ *sent)  { a.Missing() }
 
 // judge finds the row of the outcome table that an attempt belongs to.
 func (p *Proxy) judge(req *http.Request, s *sent, b *backend.Backend) outcome {
@@ -55,10 +55,12 @@ func judgeError(req *http.Request, s *sent) outcome {
 		return outcome{name: "timeout", err: timedOut(), health: fail}
 	case s.endedBy(errAttemptTimeout):
 		return outcome{name: "timeout", next: true, class: failure, health: fail}
+	case !s.sendable.Load():
+		return outcome{name: "unsendable", err: unsendable(s.err), health: ignore}
 	case !s.connected.Load():
 		return outcome{name: "unreachable", next: true, class: failure, health: lose}
-	case s.neverJudged():
-		return outcome{name: "stale_connection", next: true, class: failure, health: ignore}
+	case s.isStale():
+		return outcome{name: "stale_connection", next: true, class: failure, again: true, health: ignore}
 	}
 	return outcome{name: "reset", next: true, class: failure, health: fail}
 }

@@ -114,10 +114,16 @@ func (p *Proxy) accept(r *http.Request) (*call, error) {
 		return nil, bodyError(r, err)
 	}
 	c.record.RequestSize = c.body.Len()
+	accepted := false
+	defer func() {
+		if !accepted { // a panic included
+			_ = c.body.Close()
+		}
+	}()
 	if err := p.direct(r, c); err != nil {
-		_ = c.body.Close()
 		return nil, err
 	}
+	accepted = true
 	return c, nil
 }
 
@@ -134,6 +140,9 @@ func (p *Proxy) direct(r *http.Request, c *call) error {
 	}
 	if !c.pinned {
 		p.keepHome(r, c)
+	}
+	if !c.pinned {
+		c.eligible &= p.Rotation.Members()
 	}
 	switch {
 	case c.eligible == 0:

@@ -282,10 +282,12 @@ func (r *rig) direct(i int, body string) reply {
 type tokens struct {
 	current atomic.Value // string; empty: none to be had
 	asked   atomic.Int64
+	slow    atomic.Int64 // how long it takes, as a time.Duration
 }
 
 func (f *tokens) GetToken(context.Context, policy.TokenRequestOptions) (azcore.AccessToken, error) {
 	f.asked.Add(1)
+	time.Sleep(time.Duration(f.slow.Load())) // virtual
 	token, _ := f.current.Load().(string)
 	if token == "" {
 		return azcore.AccessToken{}, errors.New("no token")

@@ -38,8 +38,9 @@ type stream struct {
 	watch    *affinity.Watch
 	idle     time.Duration
 	watchdog *time.Timer
-	farewell []byte // nil where the answer is no stream of events
-	between  bool   // the last bytes given ended an event
+	farewell []byte  // nil where the answer is no stream of events
+	last     [4]byte // that were given
+	between  bool    // they ended an event
 	fault    error
 }
 
@@ -50,7 +51,7 @@ func (s *stream) Read(p []byte) (int, error) {
 	n, err := s.next(p)
 	s.watch.Write(p[:n])
 	if s.farewell != nil && n > 0 {
-		s.between = bytes.HasSuffix(p[:n], []byte("\n\n")) || bytes.HasSuffix(p[:n], []byte("\r\n\r\n"))
+		s.note(p[:n])
 	}
 	if err == nil || errors.Is(err, io.EOF) {
 		s.record.Complete = err != nil
@@ -61,6 +62,17 @@ func (s *stream) Read(p []byte) (int, error) {
 		return n, nil
 	}
 	return s.breakOff(p)
+}
+
+// note keeps the last bytes given in mind: an event's end may come in pieces.
+func (s *stream) note(p []byte) {
+	if n := len(p); n < len(s.last) {
+		copy(s.last[:], s.last[n:])
+		copy(s.last[len(s.last)-n:], p)
+	} else {
+		copy(s.last[:], p[n-len(s.last):])
+	}
+	s.between = bytes.HasSuffix(s.last[:], []byte("\n\n")) || string(s.last[:]) == "\r\n\r\n"
 }
 
 // next counts only the backend's silence: while a slow caller takes its time, no read is under way.

@@ -106,6 +106,15 @@ func gcd(a, b int) int {
 	return a
 }
 
+// Members is the bit set of those that Pick can give: with a weight.
+func (r *Rotation) Members() uint64 {
+	var all uint64
+	for i := range r.tiers {
+		all |= r.tiers[i].members
+	}
+	return all
+}
+
 // Cycle is the length of the first tier's weighted cycle, at least 1. A new counter row starts at a multiple of it.
 func (r *Rotation) Cycle() uint64 {
 	if len(r.tiers) == 0 {

@@ -62,6 +62,9 @@ func recovered(log zerolog.Logger) func(http.Handler) http.Handler {
 					panic(http.ErrAbortHandler)
 				}
 				telemetry.LogPanic(log, p)
+				if begun, ok := w.(interface{ Status() int }); ok && begun.Status() != 0 {
+					panic(http.ErrAbortHandler) // never a clean end of half an answer
+				}
 				failure().Write(w)
 			}()
 			next.ServeHTTP(w, r)

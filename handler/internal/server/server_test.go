@@ -74,6 +74,22 @@ func TestRoutes_APanicIsA500AndEndsNothing(t *testing.T) {
 	}
 }
 
+func TestRoutes_APanicInMidAnswerIsNoCleanEnd(t *testing.T) {
+	s := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "half")
+		_ = http.NewResponseController(w).Flush()
+		panic("a fault")
+	})
+	resp, err := http.Get(s.URL + "/openai/x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	if body, err := io.ReadAll(resp.Body); err == nil || string(body) != "half" {
+		t.Errorf("ended with %v after %q", err, body)
+	}
+}
+
 func TestRoutes_AnAbortInMidAnswerReachesTheCaller(t *testing.T) {
 	s := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "half")

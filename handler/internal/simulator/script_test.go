@@ -159,7 +159,7 @@ func wantResets(t *testing.T, a resource) {
 	if _, err := a.client.Do(a.request("POST", chatPath, question)); !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("reset: %v", err)
 	}
-	a.Script(simulator.Step{Reset: true, CutAfter: 2})
+	a.Script(simulator.Step{Reset: true, CutAfter: 2, EventDelay: 20 * time.Millisecond})
 	response, err := a.client.Do(a.request("POST", chatPath, streaming))
 	if err != nil {
 		t.Fatal(err)
