@@ -33,7 +33,7 @@ func knows() map[string][]string {
 		"telemetry":  {},
 		"store":      {"cooldown", "rotation"},
 		"backend":    {"credential"},
-		"cooldown":   {"backend"},
+		"cooldown":   {"backend", "rotation"},
 		"affinity":   {"openai"},
 		"proxy":      {"affinity", "backend", "credential", "openai", "replay", "rotation", "telemetry"},
 		"server":     {"openai", "telemetry"},

@@ -5,12 +5,12 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"regexp"
 	"strings"
 	"sync"
 	"time"
 
 	"aoai-balancer/handler/internal/backend"
+	"aoai-balancer/handler/internal/rotation"
 )
 
 // ErrConflict is what Rows return when another process wrote the row first. Nothing was written.
@@ -59,9 +59,6 @@ const (
 	// slack is how far an end may be beyond the longest cooldown, for clocks that are not known better.
 	slack = time.Second
 )
-
-// shareable are the names that Azure gives deployments, and that of calls which name none: those with a counter row.
-var shareable = regexp.MustCompile(`^(\*|[A-Za-z0-9._-]{1,64})$`)
 
 // Options are what Share needs.
 type Options struct {
@@ -127,7 +124,7 @@ func (s *sharing) deployment(name string, now time.Time) *deployment {
 	if d := s.deployments[name]; d != nil {
 		return d
 	}
-	if len(s.deployments) >= maxDeployments || !shareable.MatchString(name) {
+	if len(s.deployments) >= maxDeployments || !rotation.HasRow(name) {
 		return nil
 	}
 	n := len(s.Backends)

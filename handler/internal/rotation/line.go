@@ -62,7 +62,7 @@ func (t *Turns) lineOf(deployment string, now time.Time) *line {
 	if l := t.lines[deployment]; l != nil {
 		return l
 	}
-	if !hasRow(deployment) || !t.makeRoom(now) {
+	if !HasRow(deployment) || !t.makeRoom(now) {
 		return &t.shared
 	}
 	// The name may be a part of a long path: a copy lets go of that.
@@ -72,8 +72,9 @@ func (t *Turns) lineOf(deployment string, now time.Time) *line {
 	return l
 }
 
-// hasRow reports whether an Azure deployment can have this name, or it is the one of paths without a deployment.
-func hasRow(deployment string) bool {
+// HasRow reports whether a deployment of this name has rows of its own: an Azure deployment can have the name, or it is
+// that of calls which name none.
+func HasRow(deployment string) bool {
 	if deployment == "*" {
 		return true
 	}
