@@ -88,14 +88,8 @@ func (c *call) keep(b *backend.Backend, s *sent, class class) {
 	}
 	makePublic(s.resp.Header, b.Endpoint)
 	a := &saved{backend: b.Name, status: s.resp.StatusCode, header: s.resp.Header, body: body}
-	if class == failure {
-		c.failed = a
-	}
-	if class == absent {
-		c.missing = a
-	}
-	if class == elsewhere && c.unread == nil {
-		c.unread = a
+	if class != elsewhere || c.kept[class] == nil { // the first that could not read it is where the call belongs
+		c.kept[class] = a
 	}
 }
 

@@ -22,6 +22,7 @@ const (
 	keyless
 	absent
 	elsewhere // only where the request's encrypted content was made can it be read
+	classes   // how many there are
 )
 
 // result is what a call met at one backend.
@@ -172,18 +173,18 @@ func (p *Proxy) exhausted(c *call) (*http.Response, error) {
 	switch {
 	case end.worst == throttle:
 		return nil, throttled(deployment, advertised)
-	case end.worst == failure && c.failed != nil:
-		return c.failed.response(c), nil
+	case end.worst == failure && c.kept[failure] != nil:
+		return c.kept[failure].response(c), nil
 	case end.worst == failure:
 		return nil, unavailable(deployment, advertised)
 	case end.worst == refusal:
 		return nil, unauthorized()
 	case end.worst == keyless:
 		return nil, noCredential(advertised)
-	case c.unread != nil:
-		return c.unread.response(c), nil
-	case c.missing != nil:
-		return c.missing.response(c), nil
+	case c.kept[elsewhere] != nil:
+		return c.kept[elsewhere].response(c), nil
+	case c.kept[absent] != nil:
+		return c.kept[absent].response(c), nil
 	}
 	return nil, noBackend(deployment)
 }

@@ -92,10 +92,8 @@ type call struct {
 
 	tried   uint64
 	waited  bool
-	results [64]result // by backend
-	failed  *saved     // the last answer that could be given if nothing better comes
-	missing *saved     // a DeploymentNotFound
-	unread  *saved     // encrypted content that another backend made
+	results [64]result      // by backend
+	kept    [classes]*saved // by class: an answer that could be given if nothing better comes
 }
 
 type callKey struct{}
