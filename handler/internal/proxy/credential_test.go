@@ -23,13 +23,22 @@ func acceptTokens(r *rig, name string, accepted ...string) *simulator.OpenAI {
 	return openai
 }
 
-func TestRenewal_ARefusedCredentialThatChangedIsTriedAgainAtTheSameBackend(t *testing.T) {
+// onTokens runs the test in a bubble on n backends, of which the first takes just one token and the identity has another,
+// or the same.
+func onTokens(t *testing.T, n int, has, accepted string, test func(r *rig, f *tokens, a *simulator.OpenAI)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		f := newTokens("old")
-		r := newRig(t, 2, []setting{f.entra(0)})
+		f := newTokens(has)
+		r := newRig(t, n, []setting{f.entra(0)})
 		defer r.close()
-		acceptTokens(r, "a", "new")
+		a := acceptTokens(r, "a", accepted)
 		synctest.Wait()
+		test(r, f, a)
+	})
+}
+
+func TestRenewal_ARefusedCredentialThatChangedIsTriedAgainAtTheSameBackend(t *testing.T) {
+	onTokens(t, 2, "old", "new", func(r *rig, f *tokens, _ *simulator.OpenAI) {
 		f.current.Store("new")
 		r.want(r.ask(), 200, "a", "2")
 		if got := r.outcomes(); got != "credential_renewed ok" {
@@ -40,12 +49,7 @@ func TestRenewal_ARefusedCredentialThatChangedIsTriedAgainAtTheSameBackend(t *te
 }
 
 func TestRenewal_OneReadServesAllRequestsAndIsNotRepeatedFor30Seconds(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := newTokens("wrong")
-		r := newRig(t, 2, []setting{f.entra(0)})
-		defer r.close()
-		acceptTokens(r, "a", "right")
-		synctest.Wait()
+	onTokens(t, 2, "wrong", "right", func(r *rig, f *tokens, _ *simulator.OpenAI) {
 		before := f.asked.Load()
 		answers := make(chan reply, 20)
 		for range cap(answers) {
@@ -72,11 +76,8 @@ func (r *rig) want200(got reply) {
 
 func TestPermissionDenied_OfAnEntraBackendMovesOnAndCostsNothing(t *testing.T) {
 	denied := simulator.Step{Status: 401, Body: `{"error":{"code":"PermissionDenied","message":"lacks the data action"}}`}
-	f := newTokens("token")
-	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, 2, []setting{f.entra(0)})
-		defer r.close()
-		acceptTokens(r, "a", "token").Script(denied)
+	onTokens(t, 2, "token", "token", func(r *rig, _ *tokens, a *simulator.OpenAI) {
+		a.Script(denied)
 		r.want(r.ask(), 200, "b", "2")
 		if got := r.outcomes(); got != "permission_denied ok" {
 			t.Errorf("attempts: %s", got)

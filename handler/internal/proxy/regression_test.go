@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"aoai-balancer/handler/internal/backend"
@@ -86,12 +85,7 @@ func (r *rig) raw(text string) int {
 }
 
 func TestRenewal_ACallerThatLeavesMeanwhileCostsNoHealth(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := newTokens("old")
-		r := newRig(t, 1, []setting{f.entra(0)})
-		defer r.close()
-		acceptTokens(r, "a", "new")
-		synctest.Wait()
+	onTokens(t, 1, "old", "new", func(r *rig, f *tokens, _ *simulator.OpenAI) {
 		f.slow.Store(int64(3 * time.Second))
 		ctx, leave := context.WithTimeout(r.t.Context(), time.Second)
 		defer leave()
