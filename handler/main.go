@@ -113,7 +113,7 @@ func assemble(ctx context.Context, c config.Config, log zerolog.Logger) (http.Ha
 		StreamIdleTimeout: c.StreamIdleTimeout,
 		StickyKey:         c.StickyKey,
 	})
-	return server.Routes(p, log), nil
+	return server.Routes(server.Options{Proxy: p, Log: log}), nil
 }
 
 func newRotation(backends []config.Backend) *rotation.Rotation {

@@ -124,7 +124,7 @@ func (r *rig) assemble(plan plan) {
 	o.Homes = r.homes
 	o.Backends, o.Health, o.Rotation = backend.NewSet(plan.backends), r.health, rotation.New(members)
 	o.Transport, o.Go = upstream, telemetry.Go(log)
-	r.serve("gateway.test:80", server.Routes(proxy.New(o), log))
+	r.serve("gateway.test:80", server.Routes(server.Options{Proxy: proxy.New(o), Log: log}))
 	downstream := &http.Transport{DialContext: r.network.DialContext, DisableCompression: true, MaxIdleConnsPerHost: 100}
 	r.client = &http.Client{Transport: downstream}
 	r.closers = append(r.closers, upstream.CloseIdleConnections, downstream.CloseIdleConnections)

@@ -23,14 +23,28 @@ const (
 	drainTime         = 10 * time.Second
 )
 
-// Routes serves the paths of the product: the readiness ping, health, and calls, which go to proxy.
-func Routes(proxy http.Handler, log zerolog.Logger) http.Handler {
+// Options are what Routes puts together.
+type Options struct {
+	Proxy    http.Handler // of calls
+	Status   http.Handler // of /status and /status.json; nil: not served
+	Observer telemetry.Observer
+	Log      zerolog.Logger
+}
+
+// Routes serves the paths of the product: the readiness ping, health, status, and calls.
+func Routes(o Options) http.Handler {
 	r := chi.NewRouter()
-	r.Use(telemetry.AccessLog(log), recovered(log))
+	r.Use(telemetry.AccessLog(o.Log, o.Observer), recovered(o.Log))
 	r.Get("/", text("ready\n"))
 	r.Head("/", text(""))
 	r.Get("/healthz", text("ok\n"))
-	r.Handle("/openai/*", proxy)
+	if o.Status != nil {
+		for _, path := range [...]string{"/status", "/status.json"} {
+			r.Method(http.MethodGet, path, o.Status)
+			r.Method(http.MethodHead, path, o.Status)
+		}
+	}
+	r.Handle("/openai/*", o.Proxy)
 	notFound := func(w http.ResponseWriter, r *http.Request) {
 		e := openai.NotFound()
 		telemetry.RecordOf(r.Context()).Code = e.Code

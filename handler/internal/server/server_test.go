@@ -18,7 +18,8 @@ import (
 
 func serve(t *testing.T, proxy http.HandlerFunc) *httptest.Server {
 	t.Helper()
-	s := httptest.NewServer(server.Routes(proxy, zerolog.Nop()))
+	status := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, "status of "+r.URL.Path) })
+	s := httptest.NewServer(server.Routes(server.Options{Proxy: proxy, Status: status, Log: zerolog.Nop()}))
 	t.Cleanup(s.Close)
 	return s
 }
@@ -50,6 +51,9 @@ func TestRoutes_ServeOursProxyOpenAIAndRefuseTheRest(t *testing.T) {
 	}{
 		{"GET", "/", 200, "ready"},
 		{"GET", "/healthz", 200, "ok"},
+		{"GET", "/status", 200, "status of /status"},
+		{"GET", "/status.json", 200, "status of /status.json"},
+		{"POST", "/status.json", 404, `"code":"not_found"`},
 		{"GET", "/openai/models", 200, "proxied /openai/models"},
 		{"PATCH", "/openai/deployments/a%2Fb/x", 200, "proxied /openai/deployments/a%2Fb/x"},
 		{"DELETE", "/openai/", 200, "proxied /openai/"},

@@ -2,28 +2,48 @@ package telemetry
 
 import (
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5/middleware"
 	"github.com/rs/zerolog"
 )
 
-// statusCallerLeft is what the log says of a request whose caller did not wait for its answer (nginx's convention).
-const statusCallerLeft = 499
+const (
+	// statusCallerLeft is what the log says of a request whose caller did not wait for its answer (nginx's convention).
+	statusCallerLeft = 499
+	// providerName is the name that OpenTelemetry gives Azure OpenAI.
+	providerName = "azure.ai.openai"
+)
 
-// AccessLog writes one line per request when its answer is over, however it ends. The readiness ping is logged at
-// debug level only.
-func AccessLog(log zerolog.Logger) func(http.Handler) http.Handler {
+// Observer is told of each call to /openai when its answer is over. It is called by many requests at once, and must not
+// keep the record.
+type Observer interface {
+	// Observe gets the status as the log has it; firstByte is 0 where the caller got nothing.
+	Observe(record *Record, status int, firstByte time.Duration)
+}
+
+// AccessLog writes one line per request when its answer is over, however it ends, and tells the observer of it; nil is
+// none. The readiness ping and looks at the status are logged at debug level only.
+func AccessLog(log zerolog.Logger, observer Observer) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			begin := time.Now()
 			ctx, record := WithRecord(r.Context())
 			timed := &firstByte{WrapResponseWriter: middleware.NewWrapResponseWriter(w, r.ProtoMajor), begin: begin}
-			defer func() { access(log, r, record, timed, time.Since(begin)) }()
+			defer func() {
+				took, status := time.Since(begin), finish(r, record, timed)
+				if observer != nil && isCall(r) {
+					observer.Observe(record, status, timed.after)
+				}
+				access(log, r, record, timed, status, took)
+			}()
 			next.ServeHTTP(timed, r.WithContext(ctx))
 		})
 	}
 }
+
+func isCall(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/openai/") }
 
 // firstByte notes when the answer began.
 type firstByte struct {
@@ -39,20 +59,33 @@ func (f *firstByte) Write(p []byte) (int, error) {
 	return f.WrapResponseWriter.Write(p)
 }
 
-func access(log zerolog.Logger, r *http.Request, record *Record, w *firstByte, took time.Duration) {
-	event := log.Info()
-	if r.URL.Path == "/" {
-		event = log.Debug()
-	}
-	status := w.Status()
+// finish finds the status that the log says.
+func finish(r *http.Request, record *Record, w *firstByte) int {
 	if r.Context().Err() != nil && record.Operation != "" && !record.Complete {
-		status, record.Outcome = statusCallerLeft, "caller_left"
+		record.Outcome = "caller_left"
+		return statusCallerLeft
+	}
+	return w.Status()
+}
+
+func access(log zerolog.Logger, r *http.Request, record *Record, w *firstByte, status int, took time.Duration) {
+	event := log.Info()
+	switch r.URL.Path {
+	case "/", "/status", "/status.json":
+		event = log.Debug()
 	}
 	event.Str("event", "request").Str("http.request.method", r.Method).Int("http.response.status_code", status).
 		Int("bytes", w.BytesWritten()).Int64("request_bytes", record.RequestSize).
 		Float64("duration_ms", milliseconds(took)).Float64("first_byte_ms", milliseconds(w.after))
+	if isCall(r) {
+		event.Str("gen_ai.provider.name", providerName)
+	}
 	optional(event, "gen_ai.operation.name", record.Operation)
 	optional(event, "gen_ai.request.model", record.Deployment)
+	record.Usage.log(event)
+	if record.Stream {
+		event.Bool("stream", true)
+	}
 	optional(event, "backend", record.Backend)
 	optional(event, "turn", record.Turn)
 	optional(event, "error.type", record.Code)
@@ -64,6 +97,20 @@ func access(log zerolog.Logger, r *http.Request, record *Record, w *firstByte, t
 		event.Int("maybe_billed", n)
 	}
 	event.Array("attempts", attempts(record.Attempts)).Send()
+}
+
+func (u Usage) log(event *zerolog.Event) {
+	if !u.Told {
+		return
+	}
+	tokens := func(key string, n int64) {
+		if n >= 0 {
+			event.Int64(key, n)
+		}
+	}
+	tokens("gen_ai.usage.input_tokens", u.Input)
+	tokens("gen_ai.usage.output_tokens", u.Output)
+	tokens("gen_ai.usage.cache_read.input_tokens", u.CacheRead)
 }
 
 func optional(event *zerolog.Event, key, value string) {
@@ -96,6 +143,9 @@ func (a Attempt) MarshalZerologObject(e *zerolog.Event) {
 	e.Str("backend", a.Backend).Int("status", a.Status).Str("outcome", a.Outcome).Float64("duration_ms", milliseconds(a.Duration))
 	if a.Wait > 0 {
 		e.Float64("wait_ms", milliseconds(a.Wait))
+	}
+	if a.Cooldown > 0 {
+		e.Float64("cooldown_ms", milliseconds(a.Cooldown))
 	}
 	if a.MaybeBilled {
 		e.Bool("maybe_billed", true)

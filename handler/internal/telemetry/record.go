@@ -15,8 +15,16 @@ type Record struct {
 	Code        string // of an answer of our own
 	Outcome     string // set where the answer did not end well: "caller_left", "stream_broken", "stream_idle"
 	Complete    bool   // the answer was read to its end
+	Stream      bool   // the answer is a stream of events
+	Usage       Usage
 	Attempts    []Attempt
 	RequestSize int64
+}
+
+// Usage is the tokens that an answer says it took. The zero value is an answer that does not say.
+type Usage struct {
+	Told                     bool
+	Input, Output, CacheRead int64 // where told: -1 for what is missing
 }
 
 // Attempt is one try at one backend.
@@ -26,7 +34,17 @@ type Attempt struct {
 	Outcome     string // a word of the outcome table
 	Duration    time.Duration
 	Wait        time.Duration // that the backend asked for
+	Cooldown    time.Duration // that began with it, or was extended by it; 0: none
 	MaybeBilled bool          // was sent, was not answered
+	Headroom    Headroom
+}
+
+// Headroom is what an answer says of its backend's limits. The zero value is an answer that does not say.
+type Headroom struct {
+	Told                               bool
+	RemainingRequests, RemainingTokens int64 // where told: -1 for what is missing
+	LimitRequests, LimitTokens         int64
+	Utilization                        float64 // of a provisioned deployment, in percent
 }
 
 // maybeBilled counts the attempts that were sent and not answered.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +18,11 @@ import (
 // line serves one request through the access log and returns the line it wrote at the level.
 func line(t *testing.T, level string, r *http.Request, serve http.HandlerFunc) map[string]any {
 	t.Helper()
+	return observed(t, level, nil, r, serve)
+}
+
+func observed(t *testing.T, level string, o telemetry.Observer, r *http.Request, serve http.HandlerFunc) map[string]any {
+	t.Helper()
 	var out bytes.Buffer
 	log, err := telemetry.NewLogger(&out, level)
 	if err != nil {
@@ -24,7 +30,7 @@ func line(t *testing.T, level string, r *http.Request, serve http.HandlerFunc) m
 	}
 	func() {
 		defer func() { _ = recover() }()
-		telemetry.AccessLog(log)(serve).ServeHTTP(httptest.NewRecorder(), r)
+		telemetry.AccessLog(log, o)(serve).ServeHTTP(httptest.NewRecorder(), r)
 	}()
 	var fields map[string]any
 	if out.Len() > 0 {
@@ -42,7 +48,10 @@ func TestAccessLog_SaysWhatTheRecordHolds(t *testing.T) {
 	got := line(t, "info", r, func(w http.ResponseWriter, r *http.Request) {
 		record := telemetry.RecordOf(r.Context())
 		record.Operation, record.Deployment, record.Turn, record.Backend, record.Code = "chat/completions", "gpt", "7", "westeurope", "429"
-		record.Attempts = []telemetry.Attempt{{Backend: "eastus", Status: 429, Outcome: "throttled", Wait: 2500 * time.Millisecond, MaybeBilled: true}}
+		record.Stream, record.Usage = true, telemetry.Usage{Told: true, Input: 12, Output: -1, CacheRead: 0}
+		record.Attempts = []telemetry.Attempt{{
+			Backend: "eastus", Status: 429, Outcome: "throttled", Wait: 2500 * time.Millisecond, Cooldown: 3 * time.Second, MaybeBilled: true,
+		}}
 		w.WriteHeader(http.StatusTooManyRequests)
 		_, _ = w.Write([]byte("12345"))
 	})
@@ -50,26 +59,51 @@ func TestAccessLog_SaysWhatTheRecordHolds(t *testing.T) {
 		"event": "request", "level": "info", "http.request.method": "POST", "http.response.status_code": 429.0, "bytes": 5.0,
 		"gen_ai.operation.name": "chat/completions", "gen_ai.request.model": "gpt", "turn": "7", "backend": "westeurope",
 		"error.type": "429", "invocation_id": "invocation", "trace_id": "0af7651916cd43dd8448eb211c80319c",
-		"maybe_billed": 1.0,
+		"maybe_billed": 1.0, "gen_ai.provider.name": "azure.ai.openai", "stream": true,
+		"gen_ai.usage.input_tokens": 12.0, "gen_ai.usage.output_tokens": nil, "gen_ai.usage.cache_read.input_tokens": 0.0,
 	} {
 		if got[key] != want {
 			t.Errorf("%s is %v, want %v", key, got[key], want)
 		}
 	}
 	attempt := got["attempts"].([]any)[0].(map[string]any)
-	if attempt["backend"] != "eastus" || attempt["status"] != 429.0 || attempt["outcome"] != "throttled" || attempt["wait_ms"] != 2500.0 || attempt["maybe_billed"] != true {
+	if attempt["backend"] != "eastus" || attempt["status"] != 429.0 || attempt["outcome"] != "throttled" || attempt["wait_ms"] != 2500.0 || attempt["cooldown_ms"] != 3000.0 || attempt["maybe_billed"] != true {
 		t.Errorf("the attempt is %v", attempt)
 	}
 }
 
-func TestAccessLog_TheReadinessPingIsForDebugOnly(t *testing.T) {
-	ping := httptest.NewRequest(http.MethodGet, "/", nil)
+func TestAccessLog_TheReadinessPingAndTheStatusAreForDebugOnly(t *testing.T) {
 	nothing := func(http.ResponseWriter, *http.Request) {}
-	if got := line(t, "info", ping, nothing); got != nil {
-		t.Errorf("logged %v", got)
+	for _, path := range []string{"/", "/status", "/status.json?limit=1"} {
+		r := httptest.NewRequest(http.MethodGet, path, nil)
+		if got := line(t, "info", r, nothing); got != nil {
+			t.Errorf("%s: logged %v", path, got)
+		}
+		if got := line(t, "debug", r, nothing); got["event"] != "request" || got["gen_ai.provider.name"] != nil {
+			t.Errorf("%s: logged %v", path, got)
+		}
 	}
-	if got := line(t, "debug", ping, nothing); got["event"] != "request" {
-		t.Errorf("logged %v", got)
+}
+
+// seen is an Observer that notes the statuses of what it is told of.
+type seen []int
+
+func (s *seen) Observe(_ *telemetry.Record, status int, _ time.Duration) { *s = append(*s, status) }
+
+func TestAccessLog_TellsTheObserverOfCallsAlone(t *testing.T) {
+	var got seen
+	left, leave := context.WithCancel(t.Context())
+	leave()
+	answer := func(w http.ResponseWriter, r *http.Request) {
+		telemetry.RecordOf(r.Context()).Operation = "x"
+		w.WriteHeader(http.StatusAccepted)
+	}
+	for _, path := range []string{"/", "/status.json", "/openai", "/openai/x"} {
+		observed(t, "error", &got, httptest.NewRequest(http.MethodGet, path, nil), answer)
+	}
+	observed(t, "error", &got, httptest.NewRequest(http.MethodGet, "/openai/x", nil).WithContext(left), answer)
+	if !slices.Equal(got, seen{202, 499}) {
+		t.Errorf("told of %v", got)
 	}
 }
 
