@@ -31,11 +31,12 @@ func knows() map[string][]string {
 		"credential": {},
 		"rotation":   {},
 		"telemetry":  {},
-		"store":      {"cooldown", "rotation"},
+		"store":      {"cooldown", "rotation", "status"},
 		"backend":    {"credential"},
 		"cooldown":   {"backend", "rotation"},
 		"affinity":   {"openai"},
 		"proxy":      {"affinity", "backend", "credential", "openai", "replay", "rotation", "telemetry"},
+		"status":     {"backend", "rotation", "telemetry"},
 		"server":     {"openai", "telemetry"},
 		"simulator":  {},
 	}

@@ -95,11 +95,12 @@ func assemble(ctx context.Context, c config.Config, log zerolog.Logger) (http.Ha
 		shareCooldowns(ctx, table, health, c, log)
 	}
 	cycle := newRotation(c.Backends)
-	p := proxy.New(proxy.Options{
+	turns := newTurns(newCounter(table, log), cycle, log)
+	o := proxy.Options{
 		Backends:  backend.NewSet(backends),
 		Health:    health,
 		Rotation:  cycle,
-		Turns:     newTurns(newCounter(table, log), cycle, log),
+		Turns:     turns,
 		Bodies:    replay.NewPool(bodyLimits(c.MaxBodyBytes)),
 		Homes:     newHomes(table, c, log),
 		Transport: proxy.NewTransport(new(net.Dialer).DialContext),
@@ -112,8 +113,9 @@ func assemble(ctx context.Context, c config.Config, log zerolog.Logger) (http.Ha
 		AttemptTimeout:    c.AttemptTimeout,
 		StreamIdleTimeout: c.StreamIdleTimeout,
 		StickyKey:         c.StickyKey,
-	})
-	return server.Routes(server.Options{Proxy: p, Log: log}), nil
+	}
+	seen := newStatus(ctx, table, o, turns.Stats, names(c))
+	return server.Routes(server.Options{Proxy: proxy.New(o), Status: seen, Observer: seen.Meter, Log: log}), nil
 }
 
 func newRotation(backends []config.Backend) *rotation.Rotation {

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
@@ -14,7 +16,9 @@ import (
 	"aoai-balancer/handler/internal/config"
 	"aoai-balancer/handler/internal/cooldown"
 	"aoai-balancer/handler/internal/credential"
+	"aoai-balancer/handler/internal/proxy"
 	"aoai-balancer/handler/internal/rotation"
+	"aoai-balancer/handler/internal/status"
 	"aoai-balancer/handler/internal/store"
 	"aoai-balancer/handler/internal/telemetry"
 )
@@ -118,15 +122,20 @@ func newCounter(table *store.Table, log zerolog.Logger) rotation.Counter {
 	return new(store.Memory)
 }
 
-func shareCooldowns(ctx context.Context, table *store.Table, health *backend.Health, c config.Config, log zerolog.Logger) {
-	names := make([]string, len(c.Backends))
+// names are the backends', in the order of the settings.
+func names(c config.Config) []string {
+	all := make([]string, len(c.Backends))
 	for i, b := range c.Backends {
-		names[i] = b.Name
+		all[i] = b.Name
 	}
+	return all
+}
+
+func shareCooldowns(ctx context.Context, table *store.Table, health *backend.Health, c config.Config, log zerolog.Logger) {
 	cooldown.Share(ctx, cooldown.Options{
 		Rows:     table,
 		Health:   health,
-		Backends: names,
+		Backends: names(c),
 		Longest:  c.CooldownMax,
 		Go:       telemetry.Go(log),
 		OnOutage: func(err error) {
@@ -137,10 +146,7 @@ func shareCooldowns(ctx context.Context, table *store.Table, health *backend.Hea
 }
 
 func newHomes(table *store.Table, c config.Config, log zerolog.Logger) *affinity.Homes {
-	o := affinity.Options{Go: telemetry.Go(log)}
-	for _, b := range c.Backends {
-		o.Backends = append(o.Backends, b.Name)
-	}
+	o := affinity.Options{Backends: names(c), Go: telemetry.Go(log)}
 	if table != nil {
 		o.Table = table
 	}
@@ -157,4 +163,24 @@ func newTurns(counter rotation.Counter, cycle *rotation.Rotation, log zerolog.Lo
 		},
 		OnRecovery: func() { log.Info().Str("event", "counter_shared").Send() },
 	})
+}
+
+// newStatus shows what the parts of a proxy do. Where there is a table, instances tell each other there.
+func newStatus(ctx context.Context, table *store.Table, o proxy.Options, turns func() rotation.Stats, backends []string) *status.Status {
+	meter := status.NewMeter(backends)
+	o.Go(func() { meter.Run(ctx) })
+	shown := status.Options{
+		Instance: newInstance(), Meter: meter, Backends: o.Backends, Health: o.Health, Turns: turns, Bodies: o.Bodies.InUse,
+	}
+	if table != nil {
+		shown.Peers = status.NewPeers(table, meter, shown.Instance, backends)
+		o.Go(func() { shown.Peers.Run(ctx) })
+	}
+	return status.New(shown)
+}
+
+// newInstance is an id that no other instance has, short enough to read.
+func newInstance() string {
+	const length = 8
+	return strings.ToLower(rand.Text()[:length])
 }

@@ -24,12 +24,12 @@ func (c *cell) ready(now time.Time) bool {
 func (c *cell) block(now time.Time) Block {
 	var b Block
 	if now.Before(c.until) {
-		b = Block{c.until, c.cause}
+		b = Block{Until: c.until, Cause: c.cause}
 	}
 	if now.Before(c.openUntil) {
-		b = later(b, Block{c.openUntil, Failed})
+		b = later(b, Block{Until: c.openUntil, Cause: Failed, Breaker: true})
 	} else if now.Before(c.probeUntil) {
-		b = later(b, Block{now.Add(probeWait), Failed})
+		b = later(b, Block{Until: now.Add(probeWait), Cause: Failed, Breaker: true, Probing: true})
 	}
 	return b
 }

@@ -35,8 +35,10 @@ func (c Cause) String() string {
 
 // Block is one backend's obstacle for a deployment; the zero value is none.
 type Block struct {
-	Until time.Time
-	Cause Cause
+	Until   time.Time
+	Cause   Cause
+	Breaker bool // a breaker is open: Until is when its next probe may be made
+	Probing bool // that probe is under way: Until is a guess
 }
 
 // Health remembers, for each backend as a whole and for each deployment on it, cooldowns and failures. It is safe for

@@ -17,7 +17,7 @@ type Document struct {
 	Answers     Answers      `json:"answers"`  // of all deployments, since the start
 	Recent      Answers      `json:"recent_answers"`
 	Deployments []Deployment `json:"deployments"` // a page of them, the busiest first
-	Page        Page         `json:"page"`
+	Page        Paging       `json:"page"`
 	Fleet       Fleet        `json:"fleet"`
 }
 
@@ -150,8 +150,8 @@ type Headroom struct {
 	UtilizationPercent *float64 `json:"utilization_percent,omitempty"`
 }
 
-// Page says which of the deployments are in the document.
-type Page struct {
+// Paging says which of the deployments are in the document.
+type Paging struct {
 	Offset int    `json:"offset"`
 	Limit  int    `json:"limit"`
 	Count  int    `json:"count"`           // of all that match

@@ -1,0 +1,146 @@
+package status
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"time"
+)
+
+const (
+	// reportLive is for how long after it was written a row counts; its recent figures count for recentLive.
+	reportLive = 5 * time.Minute
+	recentLive = time.Minute
+	// reportKept is when a row is swept. Instances come and go, and each has a row of its own.
+	reportKept = time.Hour
+	sweepEvery = 10 * time.Minute
+	maxSwept   = 100
+
+	// maxReports bounds how many instances are merged, maxListed how many of them are named.
+	maxReports = 200
+	maxListed  = 50
+
+	// readEvery is how often at most the rows are read, however many look.
+	readEvery = 5 * time.Second
+	// callTimeout is for a call of storage that nobody waits for, lookTimeout for one that somebody does.
+	callTimeout = 5 * time.Second
+	lookTimeout = 2 * time.Second
+)
+
+// Report is one instance's row as it was read.
+type Report struct {
+	Instance string
+	Age      time.Duration // by the storage service's clock
+	Text     []byte
+}
+
+// Reports holds the row of every instance. Its calls must end when ctx does; several may be made at once.
+type Reports interface {
+	// SetReport writes an instance's row, which no other instance writes.
+	SetReport(ctx context.Context, instance string, text []byte) error
+	// Reports reads rows that were written within a time, most of them at the most.
+	Reports(ctx context.Context, within time.Duration, most int) ([]Report, error)
+	// SweepReports deletes rows that were written longer ago, most of them at the most.
+	SweepReports(ctx context.Context, longerAgo time.Duration, most int) error
+}
+
+// Peers tells the other instances what this one counts, and reads what they tell. It is safe for concurrent use.
+type Peers struct {
+	reports  Reports
+	meter    *Meter
+	instance string
+	backends []string // names
+	started  time.Time
+	swept    time.Time // only Run uses it
+
+	mu     sync.Mutex
+	read   time.Time // when others was read; zero: never
+	failed bool      // the last reading
+	others []member
+}
+
+// member is another instance as its row tells.
+type member struct {
+	id       string
+	started  time.Time
+	written  time.Time // by this instance's clock
+	snapshot *snapshot
+}
+
+// NewPeers makes the part of the instance with this id, which must be its own.
+func NewPeers(r Reports, m *Meter, instance string, backends []string) *Peers {
+	return &Peers{reports: r, meter: m, instance: instance, backends: backends, started: time.Now()}
+}
+
+// Run writes this instance's row after each step of the window while there is anything in it, until ctx ends. Nobody
+// waits for it. A row that cannot be written is written a step later.
+func (f *Peers) Run(ctx context.Context) {
+	// The steps of all instances end at the same time; their rows need not come at once.
+	offset := rand.N(stepSeconds * time.Second)
+	for {
+		timer := time.NewTimer(untilStep(time.Now().Add(-offset)))
+		select {
+		case <-timer.C:
+			f.tell(ctx)
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		}
+	}
+}
+
+func (f *Peers) tell(ctx context.Context) {
+	s := f.meter.snapshot()
+	if !s.lives() {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	text, err := encodeReport(s, f.backends, f.started)
+	if err != nil || f.reports.SetReport(ctx, f.instance, text) != nil {
+		return
+	}
+	if time.Since(f.swept) >= sweepEvery {
+		f.swept = time.Now().Add(rand.N(sweepEvery))
+		_ = f.reports.SweepReports(ctx, reportKept, maxSwept) // what is left is for the next time
+	}
+}
+
+// look gives the other instances as they were told of in the last seconds.
+func (f *Peers) look(ctx context.Context) (others []member, read time.Time, failed bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if time.Since(f.read) >= readEvery {
+		ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+		defer cancel()
+		reports, err := f.reports.Reports(ctx, reportLive, maxReports)
+		f.failed, f.read = err != nil, time.Now()
+		if err == nil {
+			f.others = f.members(reports)
+		}
+	}
+	return f.others, f.read, f.failed
+}
+
+func (f *Peers) members(reports []Report) []member {
+	index := f.meter.backends
+	var members []member
+	for _, r := range reports {
+		if r.Instance == f.instance {
+			continue
+		}
+		if s, started, ok := decodeReport(r.Text, index); ok {
+			members = append(members, member{r.Instance, started, time.Now().Add(-r.Age), s})
+		}
+	}
+	return members
+}
+
+// late is by how many steps the member's window ended before now; all of them where its figures are no longer recent.
+func (m *member) late(now time.Time) int {
+	age := now.Sub(m.written)
+	if age > recentLive {
+		return steps
+	}
+	return int(age / (stepSeconds * time.Second))
+}
