@@ -72,16 +72,20 @@ func NewPeers(r Reports, m *Meter, instance string, backends []string) *Peers {
 	return &Peers{reports: r, meter: m, instance: instance, backends: backends, started: time.Now()}
 }
 
-// Run writes this instance's row after each step of the window while there is anything in it, until ctx ends. Nobody
-// waits for it. A row that cannot be written is written a step later.
-func (f *Peers) Run(ctx context.Context) {
+// Run writes this instance's row, first after about a second with traffic and then after each step of the window while
+// there is anything in it, until ctx ends. Nobody waits for it. A row that cannot be written is written the next time.
+func (p *Peers) Run(ctx context.Context) {
 	// The steps of all instances end at the same time; their rows need not come at once.
 	offset := rand.N(stepSeconds * time.Second)
-	for {
-		timer := time.NewTimer(untilStep(time.Now().Add(-offset)))
+	for told := false; ; {
+		wait := untilStep(time.Now().Add(-offset))
+		if !told {
+			wait = time.Second/2 + rand.N(time.Second)
+		}
+		timer := time.NewTimer(wait)
 		select {
 		case <-timer.C:
-			f.tell(ctx)
+			told = p.tell(ctx) || told
 		case <-ctx.Done():
 			timer.Stop()
 			return
@@ -89,44 +93,46 @@ func (f *Peers) Run(ctx context.Context) {
 	}
 }
 
-func (f *Peers) tell(ctx context.Context) {
-	s := f.meter.snapshot()
+// tell writes the row, and reports whether it is written.
+func (p *Peers) tell(ctx context.Context) bool {
+	s := p.meter.snapshot()
 	if !s.lives() {
-		return
+		return false
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	text, err := encodeReport(s, f.backends, f.started)
-	if err != nil || f.reports.SetReport(ctx, f.instance, text) != nil {
-		return
+	text, err := encodeReport(s, p.backends, p.started)
+	if err != nil || p.reports.SetReport(ctx, p.instance, text) != nil {
+		return false
 	}
-	if time.Since(f.swept) >= sweepEvery {
-		f.swept = time.Now().Add(rand.N(sweepEvery))
-		_ = f.reports.SweepReports(ctx, reportKept, maxSwept) // what is left is for the next time
+	if time.Since(p.swept) >= sweepEvery {
+		p.swept = time.Now().Add(rand.N(sweepEvery))
+		_ = p.reports.SweepReports(ctx, reportKept, maxSwept) // what is left is for the next time
 	}
+	return true
 }
 
 // look gives the other instances as they were told of in the last seconds.
-func (f *Peers) look(ctx context.Context) (others []member, read time.Time, failed bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if time.Since(f.read) >= readEvery {
+func (p *Peers) look(ctx context.Context) (others []member, read time.Time, failed bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if time.Since(p.read) >= readEvery {
 		ctx, cancel := context.WithTimeout(ctx, lookTimeout)
 		defer cancel()
-		reports, err := f.reports.Reports(ctx, reportLive, maxReports)
-		f.failed, f.read = err != nil, time.Now()
+		reports, err := p.reports.Reports(ctx, reportLive, maxReports)
+		p.failed, p.read = err != nil, time.Now()
 		if err == nil {
-			f.others = f.members(reports)
+			p.others = p.members(reports)
 		}
 	}
-	return f.others, f.read, f.failed
+	return p.others, p.read, p.failed
 }
 
-func (f *Peers) members(reports []Report) []member {
-	index := f.meter.backends
+func (p *Peers) members(reports []Report) []member {
+	index := p.meter.backends
 	var members []member
 	for _, r := range reports {
-		if r.Instance == f.instance {
+		if r.Instance == p.instance {
 			continue
 		}
 		if s, started, ok := decodeReport(r.Text, index); ok {
