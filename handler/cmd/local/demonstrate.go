@@ -194,5 +194,6 @@ func (l *local) invite() {
 	l.screen.say("\nTry it, and see who serves it below:\n\n"+
 		"  curl -i '%s' \\\n    -H 'Content-Type: application/json' \\\n    -d '{\"messages\":[{\"role\":\"user\",\"content\":\"What is the best way to get to London from Berlin?\"}],\"max_completion_tokens\":200}'\n\n"+
 		"Throttle %s for 5 s:\n\n  curl %s/simulator/script -d '[{\"status\":429,\"header\":{\"retry-after-ms\":\"5000\"}}]'\n\n"+
-		"Ctrl+C ends everything.", chatURL(l.front.URL), l.backends[1].Name, l.backends[1].URL)
+		"Look at it in a browser:\n\n  %s/status\n\n"+
+		"Ctrl+C ends everything.", chatURL(l.front.URL), l.backends[1].Name, l.backends[1].URL, l.front.URL)
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"aoai-balancer/handler/internal/stack"
+	"aoai-balancer/handler/internal/status"
 )
 
 // bareMachine leaves nothing but Go on PATH.
@@ -171,12 +172,19 @@ func TestCheckTurns_ToleratesNoUnevenShareAndNoRepetition(t *testing.T) {
 
 func TestView_ShowsWhoServedWhat(t *testing.T) {
 	s, out := plainScreen()
-	v := &view{screen: s, names: []string{"west", "east"}, rows: map[string]*row{"west": {}, "east": {}}}
+	half, now := 0.5, time.Now()
+	v := &view{screen: s, looked: now.Add(-400 * time.Millisecond), shown: status.Document{Deployments: []status.Deployment{{Name: "gpt", Backends: []status.DeploymentAtBackend{
+		{Name: "west", State: "cooling", Cause: "throttled", RemainingMS: 2500, Recent: status.Figures{Served: 7, Throttled: 1, MovedOn: 1}},
+		{Name: "east", State: "ready", Share: &half, Recent: status.Figures{Served: 21, InputTokens: 30, OutputTokens: 12, FirstByte: &status.Latency{P50: 81}}},
+	}}}}}
 	v.add(stack.Entry{Status: 200, Turn: "1", Backend: "west", Attempts: []stack.Attempt{{Backend: "west", Status: 200}}})
 	v.add(stack.Entry{Status: 200, Turn: "2", Backend: "east", Attempts: []stack.Attempt{{Backend: "west", Status: 429, Wait: 60_000}, {Backend: "east", Status: 200}}})
 	v.add(stack.Entry{Status: 429, Turn: "3"})
-	table := strings.Join(v.table(time.Now()), "\n")
-	for _, want := range []string{"west             1          1  cooling, ", "east             1          0  ready", "last calls  we-"} {
+	table := strings.Join(v.table(now), "\n")
+	for _, want := range []string{
+		"west               7      -     1       0         1       0           -  cooling (throttled), 2.1 s left",
+		"east              21   50 %     0       0         0      42       81 ms  ready", "last calls  we-",
+	} {
 		if !strings.Contains(table, want) {
 			t.Errorf("the table lacks %q:\n%s", want, table)
 		}

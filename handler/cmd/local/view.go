@@ -2,48 +2,41 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 	"time"
 
 	"aoai-balancer/handler/internal/stack"
+	"aoai-balancer/handler/internal/status"
 )
 
 const (
 	drawInterval = 100 * time.Millisecond
+	lookInterval = 500 * time.Millisecond
 	keptLines    = 8  // of calls, under the table
 	keptCalls    = 48 // in the strip of the last ones
 )
 
-// view shows which backend served what, from the handler's own access log.
+// view shows what /status.json says of each backend, and the calls from the handler's access log.
 type view struct {
 	screen *screen
-	names  []string
 	cancel context.CancelFunc
 	done   sync.WaitGroup
 
-	mu    sync.Mutex
-	rows  map[string]*row
-	strip []byte   // a letter a call
-	lines []string // the last calls
+	mu     sync.Mutex
+	shown  status.Document
+	looked time.Time // when shown was read
+	strip  []byte    // a letter a call
+	lines  []string  // the last calls
 }
 
-// row is a backend as the table shows it.
-type row struct {
-	served    int
-	throttled int
-	cooling   time.Time // until when
-}
-
-// watch follows the access log until view.end.
+// watch follows the handler until view.end.
 func (l *local) watch(ctx context.Context) *view {
 	ctx, cancel := context.WithCancel(ctx)
-	v := &view{screen: l.screen, cancel: cancel, rows: map[string]*row{}}
-	for _, b := range l.backends {
-		v.names = append(v.names, b.Name)
-		v.rows[b.Name] = &row{}
-	}
+	v := &view{screen: l.screen, cancel: cancel}
 	v.done.Go(func() {
 		for entry := range l.front.Log.Follow(ctx) {
 			switch {
@@ -54,8 +47,25 @@ func (l *local) watch(ctx context.Context) *view {
 			}
 		}
 	})
-	v.done.Go(func() { v.redraw(ctx) })
+	if v.screen.live {
+		v.done.Go(func() { every(ctx, lookInterval, func() { v.look(ctx, l.front.URL) }) })
+		v.done.Go(func() { every(ctx, drawInterval, func() { v.screen.draw(v.table(time.Now())) }) })
+	}
 	return v
+}
+
+// every does something at once and then again and again, until ctx ends.
+func every(ctx context.Context, interval time.Duration, do func()) {
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		do()
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
 }
 
 // end leaves the table as it stands. It may be called twice.
@@ -65,33 +75,35 @@ func (v *view) end() {
 	v.screen.keep()
 }
 
-func (v *view) redraw(ctx context.Context) {
-	ticker := time.NewTicker(drawInterval)
-	defer ticker.Stop()
-	for {
-		v.screen.draw(v.table(time.Now()))
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
+// look reads the handler's status. What cannot be read leaves the table as it was.
+func (v *view) look(ctx context.Context, base string) {
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/status.json?scope=instance", nil)
+	if err != nil {
+		return
 	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return
+	}
+	defer func() { _ = response.Body.Close() }()
+	var d status.Document
+	if json.NewDecoder(response.Body).Decode(&d) != nil {
+		return
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.shown, v.looked = d, time.Now()
 }
 
-// add counts a call; away from a terminal it is printed at once.
+// add notes a call; away from a terminal it is printed at once.
 func (v *view) add(e stack.Entry) {
 	line := describe(e)
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	for _, a := range e.Attempts {
-		if r := v.rows[a.Backend]; r != nil && a.Status == 429 {
-			r.throttled++
-			r.cooling = time.Now().Add(time.Duration(a.Wait * float64(time.Millisecond)))
-		}
-	}
 	letter := byte('-')
-	if r := v.rows[e.Backend]; r != nil && e.Status < 400 {
-		r.served++
+	if e.Backend != "" && e.Status < 400 {
 		letter = e.Backend[0]
 	}
 	v.strip = append(v.strip, letter)
@@ -119,18 +131,33 @@ func describe(e stack.Entry) string {
 func (v *view) table(now time.Time) []string {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	lines := []string{"", "  backend     served  throttled  now"}
-	for _, name := range v.names {
-		r := v.rows[name]
-		state := "ready"
-		if left := r.cooling.Sub(now); left > 0 {
-			state = fmt.Sprintf("cooling, %.1f s left", left.Seconds())
+	lines := []string{""}
+	for _, d := range v.shown.Deployments {
+		lines = append(lines, fmt.Sprintf("  %-14s  served  share  429s  failed  moved on  tokens  first byte  now", d.Name))
+		for _, b := range d.Backends {
+			lines = append(lines, "    "+columns(b, now.Sub(v.looked)))
 		}
-		lines = append(lines, fmt.Sprintf("  %-10s  %6d  %9d  %s", name, r.served, r.throttled, state))
 	}
 	lines = append(lines, "  last calls  "+string(v.strip), "")
 	for _, line := range v.lines {
 		lines = append(lines, "  "+line)
 	}
 	return lines
+}
+
+// columns is a deployment at one backend over the last minutes, as it was a while ago.
+func columns(b status.DeploymentAtBackend, ago time.Duration) string {
+	share, firstByte, state := "-", "-", b.State
+	if b.Share != nil {
+		share = fmt.Sprintf("%.0f %%", 100**b.Share)
+	}
+	if l := b.Recent.FirstByte; l != nil {
+		firstByte = fmt.Sprintf("%.0f ms", l.P50)
+	}
+	if left := time.Duration(b.RemainingMS)*time.Millisecond - ago; b.RemainingMS > 0 {
+		state = fmt.Sprintf("%s (%s), %.1f s left", b.State, b.Cause, max(left, 0).Seconds())
+	}
+	f := b.Recent
+	return fmt.Sprintf("%-12s  %6d  %5s  %4d  %6d  %8d  %6d  %10s  %s",
+		b.Name, f.Served, share, f.Throttled, f.Failed, f.MovedOn, f.InputTokens+f.OutputTokens, firstByte, state)
 }
