@@ -44,21 +44,25 @@ func (a *Attempt) Succeeded() {
 }
 
 // Throttled cools the deployment on this backend for as long as the backend asked; wait 0 means that it gave no hint.
-func (a *Attempt) Throttled(wait time.Duration) {
-	cooldown := wait
+// Like every outcome that may keep the backend out, it returns for how long that is from now; 0 where it is not, or
+// already was for as long.
+func (a *Attempt) Throttled(wait time.Duration) (cooldown time.Duration) {
+	asked := wait
 	if wait <= 0 {
-		cooldown = a.health.defaultCooldown
+		asked = a.health.defaultCooldown
 	}
-	until := time.Now().Add(min(cooldown, a.health.maxCooldown))
-	if a.answered(func(c *cell, _ time.Time) { c.cool(until, Throttled) }) {
+	until := time.Now().Add(min(asked, a.health.maxCooldown))
+	cooldown, counted := a.answered(func(c *cell, _ time.Time) { c.cool(until, Throttled) })
+	if counted {
 		a.tell(wait, until, Throttled)
 	}
+	return cooldown
 }
 
 // Failed counts a failure of the deployment on this backend; a wait that the backend asked for cools it at once.
-func (a *Attempt) Failed(wait time.Duration) {
+func (a *Attempt) Failed(wait time.Duration) (cooldown time.Duration) {
 	until := time.Now().Add(min(wait, a.health.maxCooldown))
-	counted := a.answered(func(c *cell, now time.Time) {
+	cooldown, counted := a.answered(func(c *cell, now time.Time) {
 		c.fail(a.began, now, a.probesRow)
 		if wait > 0 {
 			c.cool(until, Failed)
@@ -67,30 +71,39 @@ func (a *Attempt) Failed(wait time.Duration) {
 	if counted {
 		a.tell(wait, until, Failed)
 	}
+	return cooldown
 }
 
 // Unreachable counts a failure of the whole backend.
-func (a *Attempt) Unreachable() {
-	a.end(func(now time.Time) { a.health.whole[a.backend].fail(a.began, now, a.probesWhole) })
+func (a *Attempt) Unreachable() (cooldown time.Duration) {
+	return a.unanswered(func(c *cell, now time.Time) { c.fail(a.began, now, a.probesWhole) })
 }
 
 // Unauthorized cools the whole backend: it refuses our credential.
-func (a *Attempt) Unauthorized() {
-	a.end(func(now time.Time) { a.health.whole[a.backend].cool(now.Add(unauthorizedFor), Unauthorized) })
+func (a *Attempt) Unauthorized() (cooldown time.Duration) {
+	return a.unanswered(func(c *cell, now time.Time) { c.cool(now.Add(unauthorizedFor), Unauthorized) })
 }
 
 // Missing cools a deployment that this backend does not have.
-func (a *Attempt) Missing() {
-	a.answered(func(c *cell, now time.Time) { c.cool(now.Add(missingFor), Missing) })
+func (a *Attempt) Missing() (cooldown time.Duration) {
+	cooldown, _ = a.answered(func(c *cell, now time.Time) { c.cool(now.Add(missingFor), Missing) })
+	return cooldown
+}
+
+// unanswered ends an attempt that says something about the whole backend.
+func (a *Attempt) unanswered(outcome func(c *cell, now time.Time)) (cooldown time.Duration) {
+	a.end(func(now time.Time) { cooldown = a.health.whole[a.backend].suffer(outcome, now) })
+	return cooldown
 }
 
 // answered ends an attempt that reached the backend but not what it wanted there: the deployment's cell takes the
 // outcome, and the backend as a whole is known to be reachable. A name that no deployment can have is not remembered.
-func (a *Attempt) answered(outcome func(c *cell, now time.Time)) (counted bool) {
-	return a.end(func(now time.Time) {
+func (a *Attempt) answered(outcome func(c *cell, now time.Time)) (cooldown time.Duration, counted bool) {
+	counted = a.end(func(now time.Time) {
 		a.health.whole[a.backend].succeed(a.probesWhole)
 		if len(a.deployment) <= maxName {
-			outcome(&a.health.row(a.deployment, now)[a.backend], now)
+			cooldown = a.health.row(a.deployment, now)[a.backend].suffer(outcome, now)
 		}
 	})
+	return cooldown, counted
 }

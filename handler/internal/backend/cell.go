@@ -53,6 +53,25 @@ func (c *cell) giveBack(probe time.Time) {
 	}
 }
 
+// out is until when nothing but time helps.
+func (c *cell) out() time.Time {
+	if c.openUntil.After(c.until) {
+		return c.openUntil
+	}
+	return c.until
+}
+
+// suffer runs what an outcome does to the cell and returns for how long that puts it out; 0 where it already was for as
+// long.
+func (c *cell) suffer(outcome func(c *cell, now time.Time), now time.Time) time.Duration {
+	before := c.out()
+	outcome(c, now)
+	if out := c.out(); out.After(before) {
+		return out.Sub(now).Round(time.Millisecond) // what was asked for, but for the time that this took
+	}
+	return 0
+}
+
 // cool extends the cooldown; a shorter one never shortens it.
 func (c *cell) cool(until time.Time, cause Cause) {
 	if until.After(c.until) {

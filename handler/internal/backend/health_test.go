@@ -66,9 +66,11 @@ func TestThrottled_CoolsOneDeploymentForAsLongAsTold(t *testing.T) {
 func TestCooldown_ALongerOneExtendsAndAShorterOneDoesNotShorten(t *testing.T) {
 	inBubble(t, func(t *testing.T, h *backend.Health) {
 		first, second, third, late := begin(t, h, a, "d"), begin(t, h, a, "d"), begin(t, h, a, "d"), begin(t, h, a, "d")
-		first.Throttled(20 * time.Second)
-		second.Throttled(30 * time.Second)
-		third.Throttled(time.Second)
+		for i, cooldown := range []time.Duration{first.Throttled(20 * time.Second), second.Throttled(30 * time.Second), third.Throttled(time.Second)} {
+			if want := []time.Duration{20 * time.Second, 30 * time.Second, 0}[i]; cooldown != want {
+				t.Errorf("outcome %d says that it began %v, want %v", i, cooldown, want)
+			}
+		}
 		late.Succeeded()
 		if block := h.Blocks("d")[a]; block.Cause != backend.Throttled || time.Until(block.Until) != 30*time.Second {
 			t.Errorf("blocked %v for %v", block.Cause, time.Until(block.Until))
@@ -79,20 +81,22 @@ func TestCooldown_ALongerOneExtendsAndAShorterOneDoesNotShorten(t *testing.T) {
 func TestOutcomes_EachCoolsWhatTheTableSays(t *testing.T) {
 	for _, row := range []struct {
 		name      string
-		end       func(*backend.Attempt)
+		end       func(*backend.Attempt) time.Duration
 		elsewhere uint64 // ready for another deployment
 		cause     backend.Cause
 		wait      time.Duration
 	}{
 		{"missing", (*backend.Attempt).Missing, both, backend.Missing, 5 * time.Minute},
 		{"unauthorized", (*backend.Attempt).Unauthorized, 1 << b, backend.Unauthorized, time.Minute},
-		{"503 with a wait", func(x *backend.Attempt) { x.Failed(7 * time.Second) }, both, backend.Failed, 7 * time.Second},
-		{"one failure", func(x *backend.Attempt) { x.Failed(0) }, both, backend.None, 0},
-		{"ignored", (*backend.Attempt).Ignored, both, backend.None, 0},
-		{"succeeded", (*backend.Attempt).Succeeded, both, backend.None, 0},
+		{"503 with a wait", func(x *backend.Attempt) time.Duration { return x.Failed(7 * time.Second) }, both, backend.Failed, 7 * time.Second},
+		{"one failure", failed, both, backend.None, 0},
+		{"ignored", func(x *backend.Attempt) time.Duration { x.Ignored(); return 0 }, both, backend.None, 0},
+		{"succeeded", func(x *backend.Attempt) time.Duration { x.Succeeded(); return 0 }, both, backend.None, 0},
 	} {
 		inBubble(t, func(t *testing.T, h *backend.Health) {
-			row.end(begin(t, h, a, "d"))
+			if cooldown := row.end(begin(t, h, a, "d")); cooldown != row.wait {
+				t.Errorf("%s says that it began %v", row.name, cooldown)
+			}
 			wantReady(t, h, "other", row.elsewhere)
 			block := h.Blocks("d")[a]
 			if block.Cause != row.cause || (row.wait > 0 && time.Until(block.Until) != row.wait) {
@@ -102,18 +106,20 @@ func TestOutcomes_EachCoolsWhatTheTableSays(t *testing.T) {
 	}
 }
 
-func failThrice(t *testing.T, h *backend.Health, end func(*backend.Attempt)) {
+func failThrice(t *testing.T, h *backend.Health, end func(*backend.Attempt) time.Duration) {
 	t.Helper()
-	for range 3 {
+	for i := range 3 {
 		wantReady(t, h, "d", both)
-		end(begin(t, h, a, "d"))
+		if cooldown := end(begin(t, h, a, "d")); (cooldown > 0) != (i == 2) {
+			t.Errorf("failure %d says that it began %v", i, cooldown)
+		}
 	}
 }
 
-func failed(x *backend.Attempt) { x.Failed(0) }
+func failed(x *backend.Attempt) time.Duration { return x.Failed(0) }
 
 func TestBreaker_OpensAfterThreeFailuresInARowAndDoublesToAMinute(t *testing.T) {
-	for name, end := range map[string]func(*backend.Attempt){"deployment": failed, "backend": (*backend.Attempt).Unreachable} {
+	for name, end := range map[string]func(*backend.Attempt) time.Duration{"deployment": failed, "backend": (*backend.Attempt).Unreachable} {
 		inBubble(t, func(t *testing.T, h *backend.Health) {
 			failThrice(t, h, end)
 			if elsewhere := h.Ready("other"); (elsewhere == both) != (name == "deployment") {

@@ -68,11 +68,11 @@ func TestShare_AFailureWithAWaitIsSharedAsSuch(t *testing.T) {
 }
 
 func TestShare_NothingElseIsPublished(t *testing.T) {
-	for name, end := range map[string]func(*backend.Attempt){
+	for name, end := range map[string]func(*backend.Attempt) time.Duration{
 		"missing": (*backend.Attempt).Missing, "unauthorized": (*backend.Attempt).Unauthorized, "unreachable": (*backend.Attempt).Unreachable,
-		"failed":             func(x *backend.Attempt) { x.Failed(0) },
-		"429 without a wait": func(x *backend.Attempt) { x.Throttled(0) },
-		"429 for a moment":   func(x *backend.Attempt) { x.Throttled(900 * time.Millisecond) },
+		"failed":             func(x *backend.Attempt) time.Duration { return x.Failed(0) },
+		"429 without a wait": func(x *backend.Attempt) time.Duration { return x.Throttled(0) },
+		"429 for a moment":   func(x *backend.Attempt) time.Duration { return x.Throttled(900 * time.Millisecond) },
 	} {
 		inBubble(t, func(ctx context.Context, t *testing.T, rows *table) {
 			i := start(ctx, seen{rows, 0}, names())

@@ -44,7 +44,7 @@ func (p *Proxy) try(req *http.Request, c *call, i int, health *backend.Attempt) 
 			}
 			return p.settle(req, c, i, s, health)
 		}
-		c.log(b, s, outcome{name: "credential_renewed"})
+		c.log(b, s, "credential_renewed", 0)
 		s.discard()
 		header, err = credentialOf(req.Context(), b)
 	}
@@ -73,8 +73,7 @@ func renew(ctx context.Context, c *call, b *backend.Backend, refused credential.
 func (p *Proxy) settle(req *http.Request, c *call, i int, s *sent, health *backend.Attempt) (*http.Response, error) {
 	b := p.Backends.Backends[i]
 	o := p.judge(req, s, b)
-	o.health(health, s)
-	c.log(b, s, o)
+	c.log(b, s, o.name, o.health(health, s))
 	switch {
 	case o.err != nil:
 		s.discard()
@@ -222,10 +221,13 @@ func (p *Proxy) isRefused(s *sent) bool {
 }
 
 // log adds the attempt to the request's record.
-func (c *call) log(b *backend.Backend, s *sent, o outcome) {
-	a := telemetry.Attempt{Backend: b.Name, Outcome: o.name, Duration: s.took, Wait: s.wait(), MaybeBilled: s.err != nil && s.wrote.Load()}
+func (c *call) log(b *backend.Backend, s *sent, outcome string, cooldown time.Duration) {
+	a := telemetry.Attempt{
+		Backend: b.Name, Outcome: outcome, Duration: s.took, Wait: s.wait(), Cooldown: cooldown,
+		MaybeBilled: s.err != nil && s.wrote.Load(),
+	}
 	if s.resp != nil {
-		a.Status = s.status()
+		a.Status, a.Headroom = s.status(), telemetry.Headroom(openai.RateLimits(s.resp.Header))
 	}
 	c.record.Attempts = append(c.record.Attempts, a)
 }

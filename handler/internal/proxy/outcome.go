@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"net/http"
+	"time"
 
 	"aoai-balancer/handler/internal/backend"
 	"aoai-balancer/handler/internal/openai"
@@ -20,17 +21,17 @@ type outcome struct {
 	class  class  // how it weighs if nothing better comes
 	again  bool   // the backend may be tried again at once
 	err    error  // ends the request with an answer of our own
-	health func(a *backend.Attempt, s *sent)
+	health func(a *backend.Attempt, s *sent) (cooldown time.Duration)
 }
 
-func ignore(a *backend.Attempt, _ *sent)  { a.Ignored() }
-func succeed(a *backend.Attempt, _ *sent) { a.Succeeded() }
-func fail(a *backend.Attempt, _ *sent)    { a.Failed(0) }
-func failFor(a *backend.Attempt, s *sent) { a.Failed(s.wait()) }
-func cool(a *backend.Attempt, s *sent)    { a.Throttled(s.wait()) }
-func lose(a *backend.Attempt, _ *sent)    { a.Unreachable() }
-func deny(a *backend.Attempt, _ *sent)    { a.Unauthorized() }
-func forget(a *backend.Attempt, _ *sent)  { a.Missing() }
+func ignore(a *backend.Attempt, _ *sent) time.Duration  { a.Ignored(); return 0 }
+func succeed(a *backend.Attempt, _ *sent) time.Duration { a.Succeeded(); return 0 }
+func fail(a *backend.Attempt, _ *sent) time.Duration    { return a.Failed(0) }
+func failFor(a *backend.Attempt, s *sent) time.Duration { return a.Failed(s.wait()) }
+func cool(a *backend.Attempt, s *sent) time.Duration    { return a.Throttled(s.wait()) }
+func lose(a *backend.Attempt, _ *sent) time.Duration    { return a.Unreachable() }
+func deny(a *backend.Attempt, _ *sent) time.Duration    { return a.Unauthorized() }
+func forget(a *backend.Attempt, _ *sent) time.Duration  { return a.Missing() }
 
 // judge finds the row of the outcome table that an attempt belongs to.
 func (p *Proxy) judge(req *http.Request, s *sent, b *backend.Backend) outcome {

@@ -2,6 +2,7 @@ package proxy_test
 
 import (
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -65,9 +66,34 @@ func TestOutcome_EachRowOfTheTable(t *testing.T) {
 					t.Errorf("attempts: %s", got)
 				}
 				wantBack(t, r, row.back)
+				if got := r.cooldown(); got != row.back {
+					t.Errorf("the log says that it cools for %v", got)
+				}
 			})
 		})
 	}
+}
+
+// cooldown is what the log says that the first attempt of the last request began.
+func (r *rig) cooldown() time.Duration {
+	lines := r.logged()
+	ms, _ := lines[len(lines)-1]["attempts"].([]any)[0].(map[string]any)["cooldown_ms"].(float64)
+	return time.Duration(ms * float64(time.Millisecond))
+}
+
+func TestOutcome_TheLogSaysThatABreakerOpened(t *testing.T) {
+	inBubble(t, 2, func(r *rig) {
+		r.backends[0].Script(simulator.Step{Times: 3, Status: 500})
+		var cooldowns []time.Duration
+		for range 3 {
+			r.want(r.ask(), 200, "b", "2")
+			cooldowns = append(cooldowns, r.cooldown())
+			r.want(r.ask(), 200, "b", "1")
+		}
+		if !slices.Equal(cooldowns, []time.Duration{0, 0, 10 * time.Second}) {
+			t.Errorf("it cools for %v", cooldowns)
+		}
+	})
 }
 
 // wantBack checks that backend a is skipped for exactly that long.
