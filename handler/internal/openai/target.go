@@ -71,6 +71,15 @@ func inferenceOperations() []string {
 	}
 }
 
+// IsInference reports whether what is asked for is a model's work.
+func (t Target) IsInference() bool {
+	switch t.Operation {
+	case "responses", "responses/compact":
+		return true
+	}
+	return slices.Contains(inferenceOperations(), t.Operation)
+}
+
 func isRealtime(rest string) bool {
 	rest = strings.TrimPrefix(rest, "v1/")
 	return rest == "realtime" || strings.HasPrefix(rest, "realtime/")

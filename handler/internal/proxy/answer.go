@@ -57,12 +57,17 @@ func plain(h http.Header, body []byte) []byte {
 	if h.Get("Content-Encoding") != "gzip" {
 		return body
 	}
-	z, err := gzip.NewReader(bytes.NewReader(body))
-	if err != nil {
-		return nil
-	}
-	text, _ := io.ReadAll(io.LimitReader(z, discardBytes))
+	text, _ := io.ReadAll(io.LimitReader(unpack(body), discardBytes))
 	return text
+}
+
+// unpack undoes gzip as far as what was packed is sound.
+func unpack(packed []byte) io.Reader {
+	z, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return bytes.NewReader(nil)
+	}
+	return z
 }
 
 // saved is an answer that was not given to the caller, but may yet be.

@@ -79,7 +79,7 @@ func (p *Proxy) settle(req *http.Request, c *call, i int, s *sent, health *backe
 		s.discard()
 		return nil, o.err
 	case !o.next:
-		return p.deliver(c, b, s), nil
+		return p.deliver(req, c, b, s), nil
 	}
 	c.results[i] = result{o.class, time.Now().Add(p.RetryInterval)}
 	if o.again {

@@ -63,8 +63,8 @@ func (q *quiet) Flush()                      {}
 func BenchmarkCall(b *testing.B) {
 	filler := strings.Repeat("word ", 1_500)
 	message := `{"model":"gpt","messages":[{"role":"user","content":"` + filler + `"}],"input":"` + filler + `","user":"u"}`
-	completion := `{"id":"chatcmpl-1","choices":[{"message":{"content":"` + strings.Repeat("word ", 400) + `"}}]}`
-	response := `{"id":"resp_1","output":[{"id":"msg_1","content":[{"text":"` + strings.Repeat("word ", 400) + `"}]}]}`
+	completion := `{"id":"chatcmpl-1","choices":[{"message":{"content":"` + strings.Repeat("word ", 400) + `"}}],"usage":{"completion_tokens":400,"prompt_tokens":1500,"total_tokens":1900}}`
+	response := `{"id":"resp_1","output":[{"id":"msg_1","content":[{"text":"` + strings.Repeat("word ", 400) + `"}]}],"usage":{"input_tokens":1500,"output_tokens":400,"total_tokens":1900}}`
 	for _, row := range []struct{ name, path, answer, sticky string }{
 		{"chat", chat, completion, ""},
 		{"chatV1", "/openai/v1/chat/completions", completion, ""},

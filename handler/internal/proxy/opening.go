@@ -15,8 +15,11 @@ const openingTime = time.Second
 
 // isStream: an answer whose events can be read.
 func isStream(resp *http.Response) bool {
-	return resp.StatusCode == http.StatusOK && resp.Header.Get("Content-Encoding") == "" &&
-		strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream")
+	return resp.StatusCode == http.StatusOK && resp.Header.Get("Content-Encoding") == "" && isEvents(resp.Header)
+}
+
+func isEvents(h http.Header) bool {
+	return strings.HasPrefix(h.Get("Content-Type"), "text/event-stream")
 }
 
 // read is what one read of a body brought.

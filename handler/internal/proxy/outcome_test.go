@@ -76,8 +76,7 @@ func TestOutcome_EachRowOfTheTable(t *testing.T) {
 
 // cooldown is what the log says that the first attempt of the last request began.
 func (r *rig) cooldown() time.Duration {
-	lines := r.logged()
-	ms, _ := lines[len(lines)-1]["attempts"].([]any)[0].(map[string]any)["cooldown_ms"].(float64)
+	ms, _ := r.last()["attempts"].([]any)[0].(map[string]any)["cooldown_ms"].(float64)
 	return time.Duration(ms * float64(time.Millisecond))
 }
 

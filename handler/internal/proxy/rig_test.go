@@ -234,15 +234,21 @@ func (r *rig) logged() []map[string]any {
 	return lines
 }
 
-// outcomes are the names of the last logged request's attempts.
-func (r *rig) outcomes() string {
+// last is the last line of the access log.
+func (r *rig) last() map[string]any {
 	r.t.Helper()
 	lines := r.logged()
 	if len(lines) == 0 {
 		r.t.Fatal("nothing was logged")
 	}
+	return lines[len(lines)-1]
+}
+
+// outcomes are the names of the last logged request's attempts.
+func (r *rig) outcomes() string {
+	r.t.Helper()
 	var names []string
-	for _, a := range lines[len(lines)-1]["attempts"].([]any) {
+	for _, a := range r.last()["attempts"].([]any) {
 		names = append(names, a.(map[string]any)["outcome"].(string))
 	}
 	return strings.Join(names, " ")

@@ -15,11 +15,14 @@ import (
 )
 
 // deliver hands the winner to the caller.
-func (p *Proxy) deliver(c *call, b *backend.Backend, s *sent) *http.Response {
-	c.record.Backend = b.Name
+func (p *Proxy) deliver(req *http.Request, c *call, b *backend.Backend, s *sent) *http.Response {
+	c.record.Backend, c.record.Stream = b.Name, isEvents(s.resp.Header)
 	makePublic(s.resp.Header, b.Endpoint)
 	setAttempts(s.resp.Header, c.record)
-	body := &stream{sent: s, body: s.resp.Body, record: c.record, idle: p.StreamIdleTimeout, watch: p.arrive(c, b, s.resp)}
+	body := &stream{
+		sent: s, body: s.resp.Body, record: c.record, idle: p.StreamIdleTimeout,
+		watch: p.arrive(c, b, s.resp), tally: newTally(req.Method, c.target, s.resp),
+	}
 	if isStream(s.resp) {
 		body.farewell = openai.BrokenStream(c.target.Operation, "The backend broke off the stream.")
 	}
@@ -36,6 +39,7 @@ type stream struct {
 	body     io.ReadCloser
 	record   *telemetry.Record
 	watch    *affinity.Watch
+	tally    tally
 	idle     time.Duration
 	watchdog *time.Timer
 	farewell []byte  // nil where the answer is no stream of events
@@ -50,6 +54,7 @@ func (s *stream) Read(p []byte) (int, error) {
 	}
 	n, err := s.next(p)
 	s.watch.Write(p[:n])
+	s.tally.Write(p[:n])
 	if s.farewell != nil && n > 0 {
 		s.note(p[:n])
 	}
@@ -120,6 +125,7 @@ func (s *stream) broken() string {
 func (s *stream) Close() error {
 	s.watchdog.Stop()
 	s.watch.Close()
+	s.record.Usage = telemetry.Usage(s.tally.usage())
 	err := s.body.Close()
 	s.sent.cancel(errDiscarded)
 	return err
