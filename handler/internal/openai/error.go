@@ -55,7 +55,7 @@ func (e *Error) Write(w http.ResponseWriter) {
 		SetWait(h, e.Wait)
 	}
 	if e.NoRetry || e.Wait > sdkPatience {
-		h.Set("x-should-retry", "false")
+		h.Set("X-Should-Retry", "false")
 	}
 	if e.Close {
 		h.Set("Connection", "close")
@@ -70,7 +70,7 @@ func (e *Error) Write(w http.ResponseWriter) {
 
 // SetWait advertises a wait in both headers that the SDKs read; neither is ever shorter than the wait.
 func SetWait(h http.Header, wait time.Duration) {
-	h.Set("retry-after-ms", strconv.FormatInt(int64(math.Ceil(float64(wait)/float64(time.Millisecond))), 10))
+	h.Set("Retry-After-Ms", strconv.FormatInt(int64(math.Ceil(float64(wait)/float64(time.Millisecond))), 10))
 	h.Set("Retry-After", strconv.FormatInt(int64(math.Ceil(wait.Seconds())), 10))
 }
 

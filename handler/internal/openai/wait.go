@@ -18,8 +18,8 @@ func Wait(h http.Header, now time.Time) (time.Duration, bool) {
 	if d, ok := RetryAfter(h, now); ok {
 		return d, true
 	}
-	requests, okRequests := reset(h.Get("x-ratelimit-reset-requests"))
-	tokens, okTokens := reset(h.Get("x-ratelimit-reset-tokens"))
+	requests, okRequests := reset(h.Get("X-Ratelimit-Reset-Requests"))
+	tokens, okTokens := reset(h.Get("X-Ratelimit-Reset-Tokens"))
 	if okRequests && (!okTokens || requests < tokens) {
 		return requests, true
 	}
@@ -29,7 +29,7 @@ func Wait(h http.Header, now time.Time) (time.Duration, bool) {
 // RetryAfter reads how long to stay away for whatever reason: the first of retry-after-ms and Retry-After that gives a
 // time to come.
 func RetryAfter(h http.Header, now time.Time) (time.Duration, bool) {
-	if d, ok := number(h.Get("retry-after-ms"), time.Millisecond); ok {
+	if d, ok := number(h.Get("Retry-After-Ms"), time.Millisecond); ok {
 		return d, true
 	}
 	return retryAfter(h.Get("Retry-After"), now)
@@ -38,6 +38,9 @@ func RetryAfter(h http.Header, now time.Time) (time.Duration, bool) {
 func retryAfter(value string, now time.Time) (time.Duration, bool) {
 	if d, ok := number(value, time.Second); ok {
 		return d, true
+	}
+	if value == "" { // most often, and what is parsed in vain makes an error
+		return 0, false
 	}
 	at, err := http.ParseTime(strings.TrimSpace(value))
 	if err != nil || !at.After(now) {
@@ -51,6 +54,9 @@ func reset(value string) (time.Duration, bool) {
 	if d, ok := number(value, time.Second); ok {
 		return d, true
 	}
+	if value == "" {
+		return 0, false
+	}
 	d, err := time.ParseDuration(strings.TrimSpace(value))
 	if err != nil || d <= 0 {
 		return 0, false
@@ -60,6 +66,9 @@ func reset(value string) (time.Duration, bool) {
 
 // number accepts only what is more than nothing: "0" names no time to come.
 func number(value string, unit time.Duration) (time.Duration, bool) {
+	if value == "" {
+		return 0, false
+	}
 	f, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
 	if err != nil || math.IsNaN(f) || f <= 0 {
 		return 0, false

@@ -17,34 +17,31 @@ import (
 // byte is still this handler's to answer, and must be, because the Functions host sends a request again when a
 // connection ends before headers. For statuses whose error.code decides what they mean it reads that too.
 func (s *sent) begin(spawn func(func())) {
-	limit := int64(firstRead)
+	var err error
 	switch s.resp.StatusCode {
 	case http.StatusBadRequest, http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound:
-		limit = discardBytes
-	}
-	var err error
-	if limit == firstRead {
-		s.start, err = readOnce(s.resp.Body)
-	} else {
-		s.start, err = io.ReadAll(io.LimitReader(s.resp.Body, limit))
+		s.start, err = io.ReadAll(io.LimitReader(s.resp.Body, discardBytes))
 		s.code = openai.ErrorCode(plain(s.resp.Header, s.start))
+	default:
+		s.lent = s.buffers.Get()
+		s.start, err = readOnce(s.resp.Body, s.lent)
 	}
 	if err == nil && isStream(s.resp) {
 		err = s.holdOpening(spawn)
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		_ = s.resp.Body.Close()
+		s.giveBack()
 		s.resp, s.err = nil, err
 	}
 }
 
-// readOnce returns what the next read brings; io.EOF at the end.
-func readOnce(r io.Reader) ([]byte, error) {
-	start := make([]byte, firstRead)
+// readOnce returns what the next read brings, in the memory given; io.EOF at the end.
+func readOnce(r io.Reader, into []byte) ([]byte, error) {
 	for {
-		n, err := r.Read(start)
+		n, err := r.Read(into)
 		if n > 0 {
-			return start[:n], nil
+			return into[:n], nil
 		}
 		if err != nil {
 			return nil, err

@@ -23,7 +23,6 @@ const (
 	renewalTime    = 5 * time.Second
 	discardTime    = time.Second
 	discardBytes   = 64 << 10
-	firstRead      = 4 << 10
 )
 
 // try makes an attempt at backend i, and a second one where the first was refused for a credential that has changed
@@ -51,7 +50,7 @@ func (p *Proxy) try(req *http.Request, c *call, i int, health *backend.Attempt) 
 	if req.Context().Err() != nil {
 		return nil, errCallerLeft
 	}
-	c.results[i] = result{keyless, time.Now().Add(p.RetryInterval)}
+	c.met(i, result{keyless, time.Now().Add(p.RetryInterval)})
 	c.record.Attempts = append(c.record.Attempts, telemetry.Attempt{Backend: b.Name, Outcome: "no_credential"})
 	return nil, errNext
 }
@@ -81,10 +80,11 @@ func (p *Proxy) settle(req *http.Request, c *call, i int, s *sent, health *backe
 	case !o.next:
 		return p.deliver(req, c, b, s), nil
 	}
-	c.results[i] = result{o.class, time.Now().Add(p.RetryInterval)}
-	if o.again {
-		c.results[i].again = time.Now()
+	again := time.Now()
+	if !o.again {
+		again = again.Add(p.RetryInterval)
 	}
+	c.met(i, result{o.class, again})
 	c.keep(b, s, o.class)
 	if o.class == elsewhere {
 		p.leaveHome(req.Context(), c, i)
@@ -100,12 +100,15 @@ type sent struct {
 	took      time.Duration
 	ctx       context.Context
 	cancel    context.CancelCauseFunc
+	timer     timer       // of whatever the attempt waits for
 	sendable  atomic.Bool // the transport took it and asked for a connection
 	connected atomic.Bool // a connection was had
 	reused    atomic.Bool // … that had served before
 	wrote     atomic.Bool // the request was written to it
 	answered  atomic.Bool // a first byte came back
 	start     []byte      // of the answer's body, read before anything of it was given away
+	lent      []byte      // of buffers, where start lies in it
+	buffers   *bufferPool
 	pending   <-chan read // a read of the body that goes on
 	failure   int         // the status that a stream's first events stand for; 0: none
 	code      string      // error.code where it matters
@@ -113,20 +116,20 @@ type sent struct {
 
 // send makes one attempt and returns at the answer's first byte or at failure.
 func (p *Proxy) send(req *http.Request, c *call, b *backend.Backend, header credential.Header) *sent {
-	s := &sent{began: time.Now()}
+	s := &sent{began: time.Now(), buffers: p.buffers}
 	s.ctx, s.cancel = context.WithCancelCause(req.Context())
-	limit, cause := time.Until(c.deadline), errRequestTimeout
+	s.timer.cancel = s.cancel
+	limit, cause := time.Until(c.deadline), requestTime
 	if p.AttemptTimeout > 0 && p.AttemptTimeout < limit {
-		limit, cause = p.AttemptTimeout, errAttemptTimeout
+		limit, cause = p.AttemptTimeout, attemptTime
 	}
-	headers := time.AfterFunc(limit, func() { s.cancel(cause) })
+	s.timer.set(limit, cause)
 	s.resp, s.err = p.Transport.RoundTrip(s.request(req, c, b, header)) //nolint:bodyclose // closed by discard, or by ReverseProxy
-	headers.Stop()
 	if s.err == nil {
-		firstByte := time.AfterFunc(time.Until(c.deadline), func() { s.cancel(errRequestTimeout) })
+		s.timer.set(time.Until(c.deadline), requestTime)
 		s.begin(p.Go)
-		firstByte.Stop()
 	}
+	s.timer.stop()
 	s.took = time.Since(s.began)
 	return s
 }
@@ -205,6 +208,7 @@ func (s *sent) status() int {
 
 // discard ends an attempt whose answer nobody gets.
 func (s *sent) discard() {
+	s.giveBack()
 	if s.resp != nil {
 		_ = s.resp.Body.Close()
 	}

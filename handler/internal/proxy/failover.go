@@ -31,6 +31,14 @@ type result struct {
 	again time.Time // not to be tried again before, where no cooldown says it
 }
 
+// met notes what the call met at backend i.
+func (c *call) met(i int, r result) {
+	if c.results == nil {
+		c.results = map[int]result{}
+	}
+	c.results[i] = r
+}
+
 // RoundTrip tries the backends in the order of the call's turn until one answers for good. It implements
 // http.RoundTripper for ReverseProxy; its errors have a public face.
 func (p *Proxy) RoundTrip(req *http.Request) (*http.Response, error) {

@@ -114,7 +114,7 @@ func escapeNotASCII(value string) string {
 // setAttempts tells the caller who answered and after how many attempts: the backend's name, never its host.
 func setAttempts(h http.Header, record *telemetry.Record) {
 	if record.Backend != "" {
-		h.Set("x-aoai-backend", record.Backend)
+		h.Set("X-Aoai-Backend", record.Backend)
 	}
-	h.Set("x-aoai-attempts", strconv.Itoa(len(record.Attempts)))
+	h.Set("X-Aoai-Attempts", strconv.Itoa(len(record.Attempts)))
 }

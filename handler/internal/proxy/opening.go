@@ -13,6 +13,9 @@ import (
 // after it has said that it began.
 const openingTime = time.Second
 
+// aheadBytes is for one read that goes on while others are waited for.
+const aheadBytes = 4 << 10
+
 // isStream: an answer whose events can be read.
 func isStream(resp *http.Response) bool {
 	return resp.StatusCode == http.StatusOK && resp.Header.Get("Content-Encoding") == "" && isEvents(resp.Header)
@@ -58,7 +61,7 @@ func readAhead(body io.Reader, spawn func(func())) <-chan read {
 	spawn(func() {
 		r := read{err: io.ErrUnexpectedEOF}
 		defer func() { done <- r }()
-		r.bytes, r.err = readOnce(body)
+		r.bytes, r.err = readOnce(body, make([]byte, aheadBytes))
 	})
 	return done
 }

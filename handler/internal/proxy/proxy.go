@@ -47,6 +47,7 @@ type Options struct {
 type Proxy struct {
 	Options
 	reverse *httputil.ReverseProxy
+	buffers *bufferPool
 	waiting chan struct{} // a place for each request that may wait at the same time
 }
 
@@ -55,12 +56,12 @@ const maxWaiting = 4
 
 // New makes a Proxy.
 func New(o Options) *Proxy {
-	p := &Proxy{Options: o, waiting: make(chan struct{}, maxWaiting)}
+	p := &Proxy{Options: o, waiting: make(chan struct{}, maxWaiting), buffers: newBufferPool()}
 	p.reverse = &httputil.ReverseProxy{
 		Rewrite:       rewrite,
 		Transport:     p,
 		FlushInterval: -1,
-		BufferPool:    newBufferPool(),
+		BufferPool:    p.buffers,
 		ErrorHandler:  refuse,
 		// What it would log names hosts; the access log says how each answer ended.
 		ErrorLog: log.New(io.Discard, "", 0),
@@ -92,7 +93,7 @@ type call struct {
 
 	tried   uint64
 	waited  bool
-	results [64]result      // by backend
+	results map[int]result  // by backend; made with the first
 	kept    [classes]*saved // by class: an answer that could be given if nothing better comes
 }
 
@@ -133,7 +134,7 @@ func (p *Proxy) direct(r *http.Request, c *call) error {
 		}
 	}
 	c.record.Deployment = c.target.Deployment
-	if err := p.choose(c, r.Header.Get("x-aoai-backend")); err != nil {
+	if err := p.choose(c, r.Header.Get("X-Aoai-Backend")); err != nil {
 		return err
 	}
 	if !c.pinned {

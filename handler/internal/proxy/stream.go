@@ -26,8 +26,6 @@ func (p *Proxy) deliver(req *http.Request, c *call, b *backend.Backend, s *sent)
 	if isStream(s.resp) {
 		body.farewell = openai.BrokenStream(c.target.Operation, "The backend broke off the stream.")
 	}
-	body.watchdog = time.AfterFunc(body.idle, func() { s.cancel(errStreamIdle) })
-	body.watchdog.Stop()
 	s.resp.Body = body
 	return s.resp
 }
@@ -41,7 +39,6 @@ type stream struct {
 	watch    *affinity.Watch
 	tally    tally
 	idle     time.Duration
-	watchdog *time.Timer
 	farewell []byte  // nil where the answer is no stream of events
 	last     [4]byte // that were given
 	between  bool    // they ended an event
@@ -85,8 +82,8 @@ func (s *stream) next(p []byte) (int, error) {
 	if len(s.sent.start) > 0 {
 		return s.sent.takeStart(p), nil
 	}
-	s.watchdog.Reset(s.idle)
-	defer s.watchdog.Stop()
+	s.sent.timer.set(s.idle, idleTime)
+	defer s.sent.timer.stop()
 	if s.sent.pending != nil {
 		r := <-s.sent.pending
 		s.sent.start, s.sent.pending = r.bytes, nil
@@ -98,8 +95,18 @@ func (s *stream) next(p []byte) (int, error) {
 // takeStart gives away what was read ahead.
 func (s *sent) takeStart(p []byte) int {
 	n := copy(p, s.start)
-	s.start = s.start[n:]
+	if s.start = s.start[n:]; len(s.start) == 0 {
+		s.giveBack()
+	}
 	return n
+}
+
+// giveBack returns the memory that the answer's start was read into.
+func (s *sent) giveBack() {
+	if s.lent != nil {
+		s.buffers.Put(s.lent)
+		s.lent, s.start = nil, nil
+	}
 }
 
 // breakOff ends the answer visibly: between two events one more says why, and then the connection breaks.
@@ -123,7 +130,7 @@ func (s *stream) broken() string {
 
 // Close ends the attempt: a caller that leaves ends the backend's work.
 func (s *stream) Close() error {
-	s.watchdog.Stop()
+	s.sent.giveBack()
 	s.watch.Close()
 	s.record.Usage = telemetry.Usage(s.tally.usage())
 	err := s.body.Close()

@@ -90,7 +90,7 @@ func access(log zerolog.Logger, r *http.Request, record *Record, w *firstByte, s
 	optional(event, "turn", record.Turn)
 	optional(event, "error.type", record.Code)
 	optional(event, "outcome", record.Outcome)
-	optional(event, "caller", r.Header.Get("x-aoai-caller"))
+	optional(event, "caller", r.Header.Get("X-Aoai-Caller"))
 	optional(event, "invocation_id", r.Header.Get("X-Azure-Functions-InvocationId"))
 	optional(event, "trace_id", traceID(r.Header.Get("Traceparent")))
 	if n := record.maybeBilled(); n > 0 {
