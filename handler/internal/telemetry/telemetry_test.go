@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -176,4 +177,21 @@ func FuzzTraceparent_NeverPanics(f *testing.F) {
 		r.Header.Set("Traceparent", value)
 		line(t, "info", r, func(http.ResponseWriter, *http.Request) {})
 	})
+}
+
+func TestAllocations_OfALineStayAsFewAsTheyAre(t *testing.T) {
+	log, err := telemetry.NewLogger(io.Discard, "info")
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := telemetry.AccessLog(log, nil)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		record := telemetry.RecordOf(r.Context())
+		record.Operation, record.Deployment, record.Turn, record.Backend = "chat/completions", "gpt", "7", "westeurope"
+		record.Usage = telemetry.Usage{Told: true, Input: 10, Output: 20, CacheRead: -1}
+		w.WriteHeader(http.StatusOK)
+	}))
+	r, w := httptest.NewRequest(http.MethodPost, "/openai/deployments/gpt/chat/completions", nil), httptest.NewRecorder()
+	if got := testing.AllocsPerRun(200, func() { h.ServeHTTP(w, r) }); got > 8 {
+		t.Errorf("%v allocations, want at most 8", got)
+	}
 }
