@@ -4,6 +4,7 @@ metadata description = 'API Management in front of a function app that takes tur
 targetScope = 'subscription'
 
 import {
+  alertsType
   apiManagementSkuType
   counterTableName
   entraCallersType
@@ -158,6 +159,9 @@ param virtualNetworkAddressPrefix string = '10.0.0.0/24'
 @maxValue(730)
 param logRetentionInDays int = 30
 
+@description('Alerts on the access log, and whom they tell. infra/README.md says what each means.')
+param alerts alertsType = {}
+
 var resourceToken = toLower(uniqueString(subscription().id, workloadName, location))
 var allTags = union(tags, { 'azd-env-name': workloadName })
 
@@ -209,6 +213,8 @@ module foundation 'modules/foundation.bicep' = {
     deploymentContainerName: deploymentContainerName
     counterTableName: counterTableName
     keyVaultPurgeProtection: keyVaultPurgeProtection
+    workloadName: workloadName
+    alerts: alerts
     logRetentionInDays: logRetentionInDays
     zoneRedundant: zoneRedundant
     networkIsolation: networkIsolation

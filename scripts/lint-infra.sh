@@ -74,7 +74,7 @@ scan() {
 }
 
 if command -v checkov >/dev/null 2>&1; then
-  scan open 'default three-instances entra' '^(always|default)$'
+  scan open 'default three-instances entra alerts' '^(always|default)$'
   scan isolated network-isolation '^always$'
 elif [ "${CI:-}" = true ]; then
   fail 'checkov is not on PATH (pip install checkov)'

@@ -1,7 +1,7 @@
 metadata name = 'Foundation'
-metadata description = 'What the function app and API Management stand on: identities, logs, storage, vault, roles, and the network of an isolated gateway.'
+metadata description = 'What the function app and API Management stand on: identities, logs with their workbook and alerts, storage, vault, roles, and the network of an isolated gateway.'
 
-import { foundationNamesType } from 'types.bicep'
+import { alertsType, foundationNamesType } from 'types.bicep'
 
 @description('Names of the resources.')
 param names foundationNamesType
@@ -20,6 +20,12 @@ param counterTableName string
 
 @description('Whether a deleted vault cannot be purged before its retention ends.')
 param keyVaultPurgeProtection bool
+
+@description('Name of the workload, for what people see.')
+param workloadName string
+
+@description('Which alerts there are, and whom they tell.')
+param alerts alertsType
 
 @description('Days that logs are kept.')
 param logRetentionInDays int
@@ -49,6 +55,27 @@ module monitoring 'monitoring.bicep' = {
     tags: tags
     retentionInDays: logRetentionInDays
   }
+}
+
+module workbook 'workbook.bicep' = {
+  params: {
+    displayName: '${workloadName}: Azure OpenAI gateway'
+    location: location
+    tags: tags
+    applicationInsightsName: names.applicationInsights
+  }
+  dependsOn: [monitoring]
+}
+
+module alertRules 'alerts.bicep' = if (alerts.?enabled ?? false) {
+  params: {
+    alerts: alerts
+    workloadName: workloadName
+    location: location
+    tags: tags
+    applicationInsightsName: names.applicationInsights
+  }
+  dependsOn: [monitoring]
 }
 
 module storage 'storage.bicep' = {

@@ -197,6 +197,20 @@ type entraCallersType = {
 }
 
 @export()
+@description('Which alerts there are, and whom they tell.')
+@sealed()
+type alertsType = {
+  @description('Whether there are any. Default: no.')
+  enabled: bool?
+
+  @description('E-mail address that they are sent to.')
+  emailAddress: string?
+
+  @description('Resource IDs of action groups that exist, for other ways of telling.')
+  actionGroupResourceIds: string[]?
+}
+
+@export()
 @description('SKUs of API Management that can carry this API. Consumption is not among them: it does not stream server-sent events.')
 type apiManagementSkuType = 'BasicV2' | 'StandardV2' | 'PremiumV2' | 'Developer' | 'Basic' | 'Standard' | 'Premium'
 

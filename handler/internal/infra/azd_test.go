@@ -4,7 +4,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -66,30 +65,6 @@ func TestAzureYAML_HooksNeedNoUnixShellOnWindows(t *testing.T) {
 			t.Errorf("%s runs %q", hook, settings[posix+"run"])
 		} else if _, err := os.Stat(filepath.Join(root(t), program[1], "main.go")); err != nil {
 			t.Errorf("%s: %v", hook, err)
-		}
-	}
-}
-
-func TestQueries_ReadTheCategoryOfTheHandlersLinesAndFieldsOfTheAccessLog(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(root(t), "infra", "queries", "*.kql"))
-	if err != nil || len(files) == 0 {
-		t.Fatal("no queries", err)
-	}
-	source := read(t, "handler/internal/telemetry/accesslog.go")
-	for _, file := range files {
-		text := read(t, "infra/queries/"+filepath.Base(file))
-		if !strings.Contains(text, `customDimensions.Category == "Host.Function.Console"`) {
-			t.Errorf("%s does not pick the handler's lines", file)
-		}
-		var fields []string
-		for _, m := range regexp.MustCompile(`(?:line|attempt)(?:\["([^"]+)"\]|\.([a-z_]+))`).FindAllStringSubmatch(text, -1) {
-			fields = append(fields, m[1]+m[2])
-		}
-		slices.Sort(fields)
-		for _, field := range slices.Compact(fields) {
-			if !strings.Contains(source, `"`+field+`"`) {
-				t.Errorf("%s reads %q, which the access log does not write", filepath.Base(file), field)
-			}
 		}
 	}
 }

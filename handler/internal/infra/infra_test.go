@@ -13,7 +13,7 @@ import (
 
 // snapshots names the parameter files in infra/snapshots.
 func snapshots() []string {
-	return []string{"default", "three-instances", "network-isolation", "entra"}
+	return []string{"default", "three-instances", "network-isolation", "entra", "alerts"}
 }
 
 func root(t *testing.T) string {
