@@ -69,7 +69,6 @@ func TestWorkbook_AndAlertsHoldEachQueryOnceAndNoOther(t *testing.T) {
 	if want := queries(t); !maps.Equal(got, want) {
 		t.Errorf("workbook and alerts hold %q, queries are %q", slices.Sorted(maps.Keys(got)), slices.Sorted(maps.Keys(want)))
 	}
-
 }
 
 func TestWorkbook_EveryTileFollowsTheTimeRange(t *testing.T) {
