@@ -2,8 +2,6 @@ package infra
 
 import (
 	"bytes"
-	"encoding/json"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -29,11 +27,8 @@ type call struct {
 	status int
 	caller string
 	took   time.Duration
-	tokens *tokens
 	record telemetry.Record
 }
-
-type tokens struct{ input, cached, output int }
 
 // lineOf has the access log itself write what it says of the call.
 func lineOf(t *testing.T, c call) traced {
@@ -54,35 +49,9 @@ func lineOf(t *testing.T, c call) traced {
 		if c.caller != "" {
 			r.Header.Set("X-Aoai-Caller", c.caller)
 		}
-		telemetry.AccessLog(log)(http.HandlerFunc(serve)).ServeHTTP(httptest.NewRecorder(), r)
+		telemetry.AccessLog(log, nil)(http.HandlerFunc(serve)).ServeHTTP(httptest.NewRecorder(), r)
 	})
-	return handlers(c.minute, promised(t, c, out.String()))
-}
-
-// promised adds the fields that the log is going to have, until it has them.
-func promised(t *testing.T, c call, line string) string {
-	t.Helper()
-	var fields map[string]any
-	if err := json.Unmarshal([]byte(line), &fields); err != nil {
-		t.Fatalf("%v: %s", err, line)
-	}
-	if u := c.tokens; u != nil {
-		told := map[string]any{
-			"gen_ai.usage.input_tokens":            u.input,
-			"gen_ai.usage.cache_read.input_tokens": u.cached,
-			"gen_ai.usage.output_tokens":           u.output,
-		}
-		maps.Copy(told, fields)
-		fields = told
-	}
-	attempts, _ := fields["attempts"].([]any)
-	for _, item := range attempts {
-		attempt, _ := item.(map[string]any)
-		if wait, has := attempt["wait_ms"]; has && attempt["cooldown_ms"] == nil {
-			attempt["cooldown_ms"] = wait
-		}
-	}
-	return string(marshal(t, fields))
+	return handlers(c.minute, out.String())
 }
 
 // eventAt is a line that says something other than how a call went.
@@ -118,7 +87,8 @@ func ok(backend string) telemetry.Attempt {
 
 // throttled is an attempt whose backend asked to be left alone for 2.5 s.
 func throttled(backend string) telemetry.Attempt {
-	return telemetry.Attempt{Backend: backend, Status: http.StatusTooManyRequests, Outcome: "throttled", Wait: 2500 * time.Millisecond}
+	const wait = 2500 * time.Millisecond
+	return telemetry.Attempt{Backend: backend, Status: http.StatusTooManyRequests, Outcome: "throttled", Wait: wait, Cooldown: wait}
 }
 
 // chat is a call for a chat, in the words of the log. Its last attempt answered, unless code says otherwise.
@@ -127,5 +97,11 @@ func chat(deployment, code string, attempts ...telemetry.Attempt) telemetry.Reco
 	if code == "" {
 		r.Backend = attempts[len(attempts)-1].Backend
 	}
+	return r
+}
+
+// took adds what the answer says it took.
+func took(r telemetry.Record, input, cached, output int64) telemetry.Record {
+	r.Usage = telemetry.Usage{Told: true, Input: input, CacheRead: cached, Output: output}
 	return r
 }

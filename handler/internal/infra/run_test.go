@@ -43,13 +43,13 @@ func night(t *testing.T) []traced {
 	const ms = time.Millisecond
 	var lines []traced
 	for _, c := range []call{
-		{0, http.StatusOK, "team", 100 * ms, &tokens{100, 40, 20}, chat("gpt", "", ok("weu"))},
-		{1, http.StatusOK, "team", 200 * ms, &tokens{200, 0, 30}, chat("gpt", "", throttled("weu"), ok("eus"))},
-		{6, http.StatusTooManyRequests, "team", 50 * ms, nil, chat("gpt", "429", throttled("weu"), failed)},
-		{7, http.StatusOK, "", 10 * ms, &tokens{7, 0, 0}, chat("embed", "", ok("weu"))},
-		{8, http.StatusOK, "", 300 * ms, nil, chat("gpt", "", refused, ok("weu"))},
-		{9, http.StatusOK, "", 5 * ms, nil, files},
-		{9, http.StatusOK, "", 0, nil, telemetry.Record{}},
+		{0, http.StatusOK, "team", 100 * ms, took(chat("gpt", "", ok("weu")), 100, 40, 20)},
+		{1, http.StatusOK, "team", 200 * ms, took(chat("gpt", "", throttled("weu"), ok("eus")), 200, 0, 30)},
+		{6, http.StatusTooManyRequests, "team", 50 * ms, chat("gpt", "429", throttled("weu"), failed)},
+		{7, http.StatusOK, "", 10 * ms, took(chat("embed", "", ok("weu")), 7, 0, 0)},
+		{8, http.StatusOK, "", 300 * ms, chat("gpt", "", refused, ok("weu"))},
+		{9, http.StatusOK, "", 5 * ms, files},
+		{9, http.StatusOK, "", 0, telemetry.Record{}},
 	} {
 		lines = append(lines, lineOf(t, c))
 	}
