@@ -59,7 +59,7 @@ func night(t *testing.T) []traced {
 		}),
 		eventAt(t, 3, func(log zerolog.Logger) { log.Info().Str("event", "counter_shared").Send() }),
 		eventAt(t, 4, func(log zerolog.Logger) {
-			log.Warn().Str("event", "credential_failed").Str("problem", "no answer").Send()
+			log.Warn().Str("backend", "weu").Str("event", "credential_failed").Str("problem", "no answer").Send()
 		}),
 		handlers(5, "what is no JSON"), handlers(5, `"neither an object"`), handlers(5, ""),
 		traced{Timestamp: at(5), Category: "Host.General", Message: `{"event":"request","gen_ai.operation.name":"not the handler's"}`},
@@ -100,7 +100,7 @@ func TestQueries_OnLinesThatTheAccessLogWrote(t *testing.T) {
 		},
 		"alert-backends-cooling":    nil,
 		"alert-counter-local":       nil,
-		"alert-credentials-refused": {"eus | unauthorized | 1", "not named | credential_failed | 1"},
+		"alert-credentials-refused": {"eus | unauthorized | 1", "weu | credential_failed | 1"},
 	}
 	texts := queries(t)
 	got := run(t, night(t), texts)
