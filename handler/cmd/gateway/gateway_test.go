@@ -28,6 +28,12 @@ func newAzure(t *testing.T, gateway http.HandlerFunc) *azure {
 	t.Helper()
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /openai/", gateway)
+	mux.HandleFunc("GET /subscriptions/s/resourceGroups/rg/providers/Microsoft.Web/sites/app", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"properties":{"defaultHostName":"app.example.test"}}`)
+	})
+	mux.HandleFunc("POST /subscriptions/s/resourceGroups/rg/providers/Microsoft.Web/sites/app/host/default/listKeys", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"masterKey":"no","functionKeys":{"default":"a+key=="}}`)
+	})
 	mux.HandleFunc("POST /subscriptions/", func(w http.ResponseWriter, r *http.Request) {
 		if r.Header.Get("Authorization") != "Bearer token" || !strings.HasSuffix(r.URL.Path, "/service/apim/subscriptions/openai-sub/listSecrets") {
 			w.WriteHeader(http.StatusForbidden)
@@ -44,7 +50,7 @@ func newAzure(t *testing.T, gateway http.HandlerFunc) *azure {
 	a.env = map[string]string{
 		"GATEWAY_URL": server.URL, "GATEWAY_KEY_HEADER": "api-key", "GATEWAY_CHAT_DEPLOYMENT": "chat",
 		"AZURE_SUBSCRIPTION_ID": "s", "AZURE_RESOURCE_GROUP": "rg", "AZURE_API_MANAGEMENT_NAME": "apim",
-		"AZURE_API_MANAGEMENT_SUBSCRIPTION_NAME": "openai-sub",
+		"AZURE_API_MANAGEMENT_SUBSCRIPTION_NAME": "openai-sub", "AZURE_FUNCTION_APP_NAME": "app",
 	}
 	a.shell = shell{
 		run: a.runFake, getenv: func(name string) string { return a.env[name] }, pause: a.pauseFake,
@@ -268,4 +274,18 @@ func FuzzDotenv(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestStatus_PrintsTheAddressOfThePageWithTheFunctionKey(t *testing.T) {
+	a := newAzure(t, serve())
+	if err := a.command(t.Context(), []string{"status"}); err != nil {
+		t.Fatal(err)
+	}
+	if want := "https://app.example.test/status?code=a%2Bkey%3D%3D\n"; !strings.HasPrefix(a.said.String(), want) {
+		t.Errorf("it said %q", a.said.String())
+	}
+	a.env["AZURE_FUNCTION_APP_NAME"] = "another"
+	if err := a.command(t.Context(), []string{"status"}); err == nil || !strings.Contains(err.Error(), "looking for the function app: ") {
+		t.Errorf("of an app that is not there: %v", err)
+	}
 }

@@ -22,6 +22,7 @@ const usage = `usage: gateway COMMAND [FLAGS]
   deploy    create everything with the Azure CLI and publish the handler
   smoke     send chat calls, one of them streamed, and show who answered
   hint      print the gateway's address and how to call it
+  status    print the address of the status page
   teardown  delete everything and free the names
 
 COMMAND -h shows the flags.
@@ -70,11 +71,13 @@ func (s shell) command(ctx context.Context, arguments []string) error {
 		return s.smoke(ctx, arguments)
 	case "hint":
 		return s.hint(ctx, arguments)
+	case "status":
+		return s.status(ctx, arguments)
 	case "teardown":
 		return s.teardown(ctx, arguments)
 	}
 	fmt.Fprint(s.out, usage)
-	return errors.New("a command is needed: deploy, smoke, hint or teardown")
+	return errors.New("a command is needed: deploy, smoke, hint, status or teardown")
 }
 
 func (s shell) say(format string, values ...any) { fmt.Fprintf(s.out, format+"\n", values...) }

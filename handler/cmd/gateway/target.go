@@ -23,7 +23,7 @@ func (s shell) outputs(ctx context.Context, workload string) (outputs, error) {
 	found := outputs{}
 	for _, name := range []string{
 		"GATEWAY_URL", "GATEWAY_KEY_HEADER", "GATEWAY_CHAT_DEPLOYMENT", "AZURE_SUBSCRIPTION_ID", "AZURE_RESOURCE_GROUP",
-		"AZURE_API_MANAGEMENT_NAME", "AZURE_API_MANAGEMENT_SUBSCRIPTION_NAME",
+		"AZURE_API_MANAGEMENT_NAME", "AZURE_API_MANAGEMENT_SUBSCRIPTION_NAME", "AZURE_FUNCTION_APP_NAME",
 	} {
 		found[name] = s.getenv(name)
 	}
@@ -99,29 +99,40 @@ func (s shell) token(ctx context.Context, resource string) (string, error) {
 
 // subscriptionKey fetches the key that callers use. The person needs the right to list secrets in API Management.
 func (s shell) subscriptionKey(ctx context.Context, o outputs) (string, error) {
-	token, err := s.token(ctx, "https://management.azure.com")
-	if err != nil {
-		return "", err
-	}
-	address := fmt.Sprintf("%s/subscriptions/%s/resourceGroups/%s/providers/Microsoft.ApiManagement/service/%s/subscriptions/%s/listSecrets?api-version=2024-05-01",
-		s.management, o["AZURE_SUBSCRIPTION_ID"], o["AZURE_RESOURCE_GROUP"], o["AZURE_API_MANAGEMENT_NAME"], o["AZURE_API_MANAGEMENT_SUBSCRIPTION_NAME"])
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, http.NoBody)
-	if err != nil {
-		return "", err
-	}
-	request.Header.Set("Authorization", "Bearer "+token)
-	answer, err := s.client.Do(request)
-	if err != nil {
-		return "", err
-	}
-	defer answer.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(answer.Body, 64<<10))
-	if err != nil || answer.StatusCode != http.StatusOK {
-		return "", errors.Join(fmt.Errorf("fetching the subscription key: %s", answer.Status), err)
-	}
 	var keys struct {
 		PrimaryKey string `json:"primaryKey"`
 	}
-	err = json.Unmarshal(text, &keys)
-	return keys.PrimaryKey, err
+	err := s.manage(ctx, o, http.MethodPost, fmt.Sprintf("Microsoft.ApiManagement/service/%s/subscriptions/%s/listSecrets?api-version=2024-05-01",
+		o["AZURE_API_MANAGEMENT_NAME"], o["AZURE_API_MANAGEMENT_SUBSCRIPTION_NAME"]), &keys)
+	if err != nil {
+		return "", fmt.Errorf("fetching the subscription key: %w", err)
+	}
+	return keys.PrimaryKey, nil
+}
+
+// manage asks Azure Resource Manager about a resource of the gateway's group.
+func (s shell) manage(ctx context.Context, o outputs, method, resource string, answer any) error {
+	token, err := s.token(ctx, "https://management.azure.com")
+	if err != nil {
+		return err
+	}
+	address := fmt.Sprintf("%s/subscriptions/%s/resourceGroups/%s/providers/%s", s.management, o["AZURE_SUBSCRIPTION_ID"], o["AZURE_RESOURCE_GROUP"], resource)
+	request, err := http.NewRequestWithContext(ctx, method, address, http.NoBody)
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Authorization", "Bearer "+token)
+	response, err := s.client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(response.Body, 64<<10))
+	if err != nil {
+		return err
+	}
+	if response.StatusCode != http.StatusOK {
+		return errors.New(response.Status)
+	}
+	return json.Unmarshal(text, answer)
 }
