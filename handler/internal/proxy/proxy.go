@@ -73,6 +73,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c, err := p.accept(r)
 	if err != nil {
 		refuse(w, r, err)
+		linger(w, r)
 		return
 	}
 	defer func() { _ = c.body.Close() }()
