@@ -22,6 +22,8 @@ func TestMain(m *testing.M) {
 		play(true)
 	case "orphan":
 		linger(nil)
+	case "holder":
+		hold()
 	default:
 		os.Exit(m.Run())
 	}
