@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"runtime"
 	"strconv"
 	"strings"
@@ -193,6 +194,22 @@ func (s pausing) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// needDescriptors skips the test where a process may not have so many files and connections. Go raises the limit as far
+// as it goes, here and in the handler.
+func needDescriptors(t *testing.T, n int) {
+	t.Helper()
+	limits, err := os.ReadFile("/proc/self/limits")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, line, _ := strings.Cut(string(limits), "Max open files")
+	if fields := strings.Fields(line); len(fields) > 1 {
+		if hard, err := strconv.Atoi(fields[1]); err == nil && hard < n {
+			t.Skipf("needs %d descriptors a process, and the limit is %d (ulimit -n)", n, hard)
+		}
+	}
+}
+
 func TestMemory_AThousandIdleStreamsTakeLittle(t *testing.T) {
 	const streams, most = 1000, 100 * megabyte
 	needUsage(t)
@@ -265,7 +282,7 @@ func TestMemory_InventedDeploymentNamesDoNotGrowIt(t *testing.T) {
 	mustServe(ctx, t, p.URL)
 }
 
-// invent calls deployments that no backend has: most with names that one could have, some with very long ones.
+// invent calls deployments that no backend has: most with names that one could have, some with names of 100 KB.
 func invent(ctx context.Context, t *testing.T, base string, from, to int) {
 	t.Helper()
 	var next, wrong atomic.Int64
@@ -274,12 +291,12 @@ func invent(ctx context.Context, t *testing.T, base string, from, to int) {
 	for range 16 {
 		all.Go(func() {
 			for i := int(next.Add(1)) - 1; i < to; i = int(next.Add(1)) - 1 {
-				name := "invented-" + strconv.Itoa(i)
-				if i%4 == 0 {
-					name += strings.Repeat("x", 100<<10)
+				name, want := "invented-"+strconv.Itoa(i), http.StatusNotFound
+				if i%100 == 0 {
+					name, want = name+strings.Repeat("x", 100<<10), http.StatusBadRequest
 				}
 				a, err := call(ctx, base+"/openai/deployments/"+name+"/chat/completions?api-version=2024-10-21", chatBody)
-				if err != nil || a.status != http.StatusNotFound {
+				if err != nil || a.status != want {
 					wrong.Add(1)
 				}
 			}
@@ -287,7 +304,6 @@ func invent(ctx context.Context, t *testing.T, base string, from, to int) {
 	}
 	all.Wait()
 	if n := wrong.Load(); n > 0 {
-		t.Errorf("%d of %d invented names were not answered with 404", n, to-from)
+		t.Errorf("%d of %d invented names were not refused", n, to-from)
 	}
 }
-

@@ -66,7 +66,7 @@ func FuzzParseTarget_TouchesNothingButTheDeployment(f *testing.F) {
 		if target.Path(target.Deployment) != path {
 			t.Errorf("%q became %q", path, target.Path(target.Deployment))
 		}
-		if name == "" || strings.Contains(name, ".") || target.Deployment == openai.AnyDeployment {
+		if name == "" || len(name) > 512 || strings.Contains(name, ".") || target.Deployment == openai.AnyDeployment {
 			return
 		}
 		renamed, err := openai.ParseTarget(target.Path(name))
@@ -77,6 +77,16 @@ func FuzzParseTarget_TouchesNothingButTheDeployment(f *testing.F) {
 			t.Error(err)
 		}
 	})
+}
+
+// A name is kept in memory for as long as a backend lacks the deployment: callers who invent long ones must not fill it.
+func TestTarget_NamesThatAreMuchTooLongAreRefused(t *testing.T) {
+	for length, ok := range map[int]bool{64: true, 512: true, 513: false} {
+		_, err := openai.ParseTarget("/openai/deployments/" + strings.Repeat("%78", length) + "/chat/completions")
+		if (err == nil) != ok {
+			t.Errorf("a name of %d letters: %v", length, err)
+		}
+	}
 }
 
 func now() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }

@@ -90,7 +90,7 @@ func deploymentTarget(escaped string) (Target, error) {
 	rest, _ := strings.CutPrefix(escaped, prefix)
 	segment, operation, _ := strings.Cut(rest, "/")
 	name, err := url.PathUnescape(segment)
-	if segment == "" || len(escaped) < len(prefix) || err != nil {
+	if segment == "" || len(escaped) < len(prefix) || len(name) > maxScannedText || err != nil {
 		return Target{}, missingDeployment()
 	}
 	return Target{Deployment: name, Operation: operation, path: escaped, from: len(prefix), to: len(prefix) + len(segment)}, nil
