@@ -25,6 +25,11 @@ type Backend struct {
 
 // StartBackend starts a resource with a key of its own, whatever the options say of names and keys. It ends with Stop.
 func StartBackend(ctx context.Context, name string, o simulator.Options) (*Backend, error) {
+	return StartBackendBehind(ctx, name, o, func(resource http.Handler) http.Handler { return resource })
+}
+
+// StartBackendBehind is StartBackend with a handler of the caller's in front, which sees every request and answer.
+func StartBackendBehind(ctx context.Context, name string, o simulator.Options, front func(resource http.Handler) http.Handler) (*Backend, error) {
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -33,7 +38,7 @@ func StartBackend(ctx context.Context, name string, o simulator.Options) (*Backe
 	o.Name, o.Keys = name, []string{b.Key}
 	b.OpenAI = simulator.New(o)
 	b.server = &http.Server{
-		Handler:           b.WithControl(),
+		Handler:           front(b.WithControl()),
 		ReadHeaderTimeout: 10 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		ErrorLog:          log.New(io.Discard, "", 0), // callers that leave are a test's business

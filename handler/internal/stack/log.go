@@ -32,6 +32,7 @@ type Entry struct {
 	Duration     float64   `json:"duration_ms"`
 	FirstByte    float64   `json:"first_byte_ms"`
 	InvocationID string    `json:"invocation_id"`
+	TraceID      string    `json:"trace_id"`
 	Attempts     []Attempt `json:"attempts"`
 	Text         string    `json:"-"` // the line itself
 }
