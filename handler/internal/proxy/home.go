@@ -128,9 +128,13 @@ func (p *Proxy) askAll(ctx context.Context, asked uint64, address url.URL) affin
 	return home
 }
 
-// saysNothing: the backend may have it, and answer later.
+// saysNothing: the backend may have it, and answer later, or once it is asked with a key that is good.
 func saysNothing(status int) bool {
-	return status == 0 || status == http.StatusRequestTimeout || status == http.StatusTooManyRequests || status >= http.StatusInternalServerError
+	switch status {
+	case 0, http.StatusUnauthorized, http.StatusForbidden, http.StatusRequestTimeout, http.StatusTooManyRequests:
+		return true
+	}
+	return status >= http.StatusInternalServerError
 }
 
 // askFor says nothing about the backend's health, whatever comes of it.

@@ -217,6 +217,17 @@ func TestHome_AnIDWhoseHomeIsDownIsNotSaidToBeMissing(t *testing.T) {
 	})
 }
 
+// A backend that refuses a key, as while keys are replaced, does not say that it does not have it.
+func TestHome_AnIDWhoseHomeRefusesTheKeyIsNotSaidToBeMissing(t *testing.T) {
+	for _, status := range []int{401, 403} {
+		inBubble(t, 3, func(r *rig) {
+			id := r.madeAt(1, "/openai/v1/files", `{}`)
+			r.backends[1].Script(simulator.Step{Status: status})
+			r.wantAt(r.get("/openai/v1/files/"+id), "b")
+		})
+	}
+}
+
 func TestHome_SilentBackendsHoldTheSearchUpForTwoSeconds(t *testing.T) {
 	inBubble(t, 2, func(r *rig) {
 		r.backends[1].Script(simulator.Step{Hang: true})
