@@ -46,6 +46,11 @@ fuzz: ## fuzz every parser, FUZZTIME each (default 30s)
 chaos: ## 5,000 calls while one backend of three misbehaves
 	CHAOS=5000 go test -run TestChaos -count=1 -v ./handler
 
+.PHONY: endurance
+endurance: ## everything at once for MINUTES (default 2), and every request accounted for (Linux)
+	@go build -o bin/endurance ./handler/cmd/endurance
+	@exec bin/endurance -minutes $(or $(MINUTES),2)
+
 .PHONY: package
 package: ## write dist/app.zip, which is what Azure runs
 	go run ./handler/cmd/pack

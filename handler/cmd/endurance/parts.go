@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -104,11 +105,9 @@ func (p *parts) startVault() (err error) {
 // startHandlers starts two processes that share the table. Times are short, so that faults take effect within the run.
 func (p *parts) startHandlers(ctx context.Context, binary string) error {
 	settings := stack.NewVaultSettings(p.vault.Environment(), p.backends...).WithCounter(p.storage.ConnectionString())
-	for name, value := range map[string]string{
+	maps.Copy(settings, stack.Settings{
 		"REQUEST_TIMEOUT": "5s", "STREAM_IDLE_TIMEOUT": "2s", "COOLDOWN_DEFAULT": "500ms", "RETRY_INTERVAL": "1s", "TMPDIR": p.temp,
-	} {
-		settings[name] = value
-	}
+	})
 	for range 2 {
 		h, err := stack.StartHandler(ctx, binary, 0, settings)
 		if err != nil {
