@@ -19,6 +19,7 @@ const (
 	// longest is after which a call counts as unanswered: well over the handler's REQUEST_TIMEOUT.
 	longest   = 30 * time.Second
 	earlyTime = 30 * time.Millisecond
+	firstPart = 256 << 10
 	// maxAnswer is well over the longest answer here.
 	maxAnswer = 8 << 20
 )
@@ -44,16 +45,16 @@ func (c *caller) send(ctx context.Context, id string, next call) result {
 	ctx, cancel := context.WithTimeout(ctx, longest)
 	defer cancel()
 	var leaving atomic.Bool
-	if next.early {
-		ctx = leaveEarly(ctx, func() {
-			leaving.Store(true)
-			cancel()
-		})
-	}
 	base := c.parts.handlers[c.random.IntN(len(c.parts.handlers))].URL
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, base+next.path, strings.NewReader(next.body))
 	if err != nil {
 		return result{end: lost, problem: err}
+	}
+	if next.early {
+		req = leaveEarly(req, func() {
+			leaving.Store(true)
+			cancel()
+		})
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Traceparent", "00-"+id+"-0123456789abcdef-01")
@@ -68,12 +69,37 @@ func (c *caller) send(ctx context.Context, id string, next call) result {
 	return c.read(resp, next, &leaving)
 }
 
-// leaveEarly has leave called a moment after the request's headers were written: only then is it certain that the
-// handler gets to know of the call.
-func leaveEarly(ctx context.Context, leave func()) context.Context {
-	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		WroteHeaders: func() { time.AfterFunc(rand.N(earlyTime), leave) },
-	})
+// leaveEarly has leave called when a part of a large body was sent, and a moment after a small one was: only then is it
+// certain that the handler gets to know of the call. That the headers are written says no more than that they wait to
+// be sent.
+func leaveEarly(req *http.Request, leave func()) *http.Request {
+	if req.ContentLength > 2*firstPart {
+		req.Body, req.GetBody = &partly{ReadCloser: req.Body, leave: leave}, nil
+		return req
+	}
+	return req.WithContext(httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{
+		WroteRequest: func(info httptrace.WroteRequestInfo) {
+			if info.Err == nil {
+				time.AfterFunc(rand.N(earlyTime), leave)
+			}
+		},
+	}))
+}
+
+// partly is a body of which only the first part is sent.
+type partly struct {
+	io.ReadCloser
+	read  int
+	leave func()
+}
+
+func (b *partly) Read(p []byte) (int, error) {
+	if b.read > firstPart {
+		b.leave()
+	}
+	n, err := b.ReadCloser.Read(p)
+	b.read += n
+	return n, err
 }
 
 func (c *caller) read(resp *http.Response, next call, leaving *atomic.Bool) result {
