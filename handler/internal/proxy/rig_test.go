@@ -143,6 +143,7 @@ func (r *rig) close() {
 	}
 	time.Sleep(time.Second) // virtual: lets net/http's servers linger
 	synctest.Wait()
+	r.checkLog()
 }
 
 // inOrder gives turns 0, 1, 2 …
