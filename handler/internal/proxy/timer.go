@@ -21,8 +21,9 @@ func (l timeLimit) cause() error {
 		return errAttemptTimeout
 	case idleTime:
 		return errStreamIdle
+	default:
+		return errRequestTimeout
 	}
-	return errRequestTimeout
 }
 
 // timer serves all of an attempt's limits in turn: for headers, for the first byte, and for each read of the body. The

@@ -2,6 +2,7 @@ package status
 
 import (
 	"context"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -92,10 +93,7 @@ func (m *Meter) of(name string) *series {
 	if len(before) >= m.most {
 		return m.others
 	}
-	after := make(map[string]*series, len(before)+1)
-	for n, s := range before {
-		after[n] = s
-	}
+	after := maps.Clone(before)
 	s := m.newSeries(name)
 	after[s.name] = s
 	m.named.Store(&after)

@@ -51,14 +51,6 @@ func (t *tally) now() counts {
 	return c
 }
 
-func (t *tally) distribution() distribution {
-	var d distribution
-	for i := range d {
-		d[i] = t.durations[i].Load()
-	}
-	return d
-}
-
 func (c counts) minus(before counts) counts {
 	for i := range c {
 		c[i] -= before[i]

@@ -1,7 +1,7 @@
 package store_test
 
 import (
-	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -48,7 +48,7 @@ func testReportsOfAnAccountWithoutTheTable(t *testing.T, azurite *stack.Storage)
 func testReportsAreSweptByAge(t *testing.T, azurite *stack.Storage) {
 	table := open(t, azurite, "swept")
 	for n := range 3 {
-		if err := table.SetReport(t.Context(), fmt.Sprint(n), nil); err != nil {
+		if err := table.SetReport(t.Context(), strconv.Itoa(n), nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -70,7 +70,7 @@ func testReportsAreSweptByAge(t *testing.T, azurite *stack.Storage) {
 func testReportsAreBoundedAcrossPages(t *testing.T, azurite *stack.Storage) {
 	table := open(t, azurite, "pages")
 	for n := range 130 {
-		if err := table.SetReport(t.Context(), fmt.Sprint(n), nil); err != nil {
+		if err := table.SetReport(t.Context(), strconv.Itoa(n), nil); err != nil {
 			t.Fatal(err)
 		}
 	}
