@@ -71,7 +71,7 @@ func Azurite(ctx context.Context, log io.Writer) (*Storage, error) {
 // startAnywhere tries a few ports: another program may take a free one before Azurite does.
 func (s *Storage) startAnywhere(ctx context.Context) (err error) {
 	for range 3 {
-		if s.port, err = freePort(); err != nil {
+		if s.port, err = FreePort(); err != nil {
 			return err
 		}
 		if err = s.start(ctx); err == nil || ctx.Err() != nil {
@@ -81,8 +81,8 @@ func (s *Storage) startAnywhere(ctx context.Context) (err error) {
 	return err
 }
 
-// freePort finds a port of 127.0.0.1 that nobody listens on just now.
-func freePort() (int, error) {
+// FreePort finds a port of 127.0.0.1 that nobody listens on just now.
+func FreePort() (int, error) {
 	l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		return 0, err
@@ -97,7 +97,7 @@ func (s *Storage) start(ctx context.Context) error {
 		"--tableHost", "127.0.0.1", "--tablePort", strconv.Itoa(s.port))
 	cmd.Dir = s.dir
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "AZURITE_") })
-	process, err := launch(cmd)
+	process, err := Start(cmd)
 	if err != nil {
 		return fmt.Errorf("start azurite: %w", err)
 	}

@@ -52,7 +52,7 @@ func install(ctx context.Context, npm, dir string, log io.Writer) error {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, npm, "ci", "--loglevel=error")
 	cmd.Dir = dir
-	process, err := launch(cmd)
+	process, err := Start(cmd)
 	if err != nil {
 		return fmt.Errorf("start npm: %w", err)
 	}

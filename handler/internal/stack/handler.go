@@ -11,7 +11,7 @@ import (
 func StartHandler(ctx context.Context, binary string, port int, s Settings) (*Process, error) {
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), binary)
 	cmd.Env = s.With("FUNCTIONS_CUSTOMHANDLER_PORT", strconv.Itoa(port)).Environment()
-	p, err := launch(cmd)
+	p, err := Start(cmd)
 	if err != nil {
 		return nil, err
 	}

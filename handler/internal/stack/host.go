@@ -43,13 +43,13 @@ func StartHost(ctx context.Context, root, binary string, port int, s Settings) (
 // runHost starts the host in cmd's folder, which Stop removes, and waits until it answers at the path.
 func runHost(ctx context.Context, cmd *exec.Cmd, port int, path string, s Settings) (p *Process, err error) {
 	if port == 0 {
-		if port, err = freePort(); err != nil {
+		if port, err = FreePort(); err != nil {
 			return nil, errors.Join(err, os.RemoveAll(cmd.Dir))
 		}
 	}
 	cmd.Args = append(cmd.Args, "--port", strconv.Itoa(port))
 	cmd.Env = append(s.withoutSettings(), append(cmd.Env, "FUNCTIONS_CORE_TOOLS_TELEMETRY_OPTOUT=1")...)
-	if p, err = launch(cmd); err != nil {
+	if p, err = Start(cmd); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(cmd.Dir))
 	}
 	p.URL = "http://127.0.0.1:" + strconv.Itoa(port)

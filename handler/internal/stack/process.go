@@ -14,7 +14,7 @@ import (
 // defaultPatience is how long a process may take to end after it was asked to.
 const defaultPatience = 5 * time.Second
 
-// Process is a running handler, or a Functions host with its handler. It has a process group of its own, so that what
+// Process is a running handler, a Functions host with its handler, or another program. It has a process group of its own, so that what
 // it started ends with it. Safe for concurrent use.
 type Process struct {
 	URL string // where it answers, without a slash at the end
@@ -27,10 +27,13 @@ type Process struct {
 	cleanup  func()
 }
 
-// launch starts the command with its output in a Log. It does not wait for anything.
-func launch(cmd *exec.Cmd) (*Process, error) {
+// Start starts any program, in a process group of its own. Its output goes to the Log, unless cmd says where to. It does
+// not wait for anything.
+func Start(cmd *exec.Cmd) (*Process, error) {
 	p := &Process{Log: newLog(), cmd: cmd, patience: defaultPatience, ended: make(chan struct{}), cleanup: func() {}}
-	cmd.Stdout, cmd.Stderr = p.Log, p.Log
+	if cmd.Stdout == nil {
+		cmd.Stdout, cmd.Stderr = p.Log, p.Log
+	}
 	cmd.WaitDelay = time.Second // for output that an orphan still holds open
 	if cmd.SysProcAttr = ownGroup(); cmd.SysProcAttr != nil {
 		interruptedWithParent(cmd.SysProcAttr)

@@ -58,7 +58,7 @@ func start(t *testing.T, as string) *Process {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), role+"="+as)
-	p, err := launch(cmd)
+	p, err := Start(cmd)
 	if err != nil {
 		t.Fatal(err)
 	}
