@@ -51,6 +51,11 @@ endurance: ## everything at once for MINUTES (default 2), and every request acco
 	@go build -o bin/endurance ./handler/cmd/endurance
 	@exec bin/endurance -minutes $(or $(MINUTES),2)
 
+.PHONY: bench
+bench: ## measure beside nginx and the Functions host, write docs/benchmarks.md; QUICK=1: in a minute, prints only
+	@go build -o bin/bench ./handler/cmd/bench
+	@exec bin/bench $(if $(QUICK),-quick,-out docs)
+
 .PHONY: package
 package: ## write dist/app.zip, which is what Azure runs
 	go run ./handler/cmd/pack

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+
+	"aoai-balancer/handler/internal/stack"
+)
+
+// The names of the targets, as in the tables.
+const (
+	nameDirect = "direct"
+	nameNginx  = "nginx"
+	nameTable  = "handler, counter in table"
+	nameMemory = "handler, counter in memory"
+	nameEmpty  = "host, empty handler"
+	nameHosted = "host, our handler"
+)
+
+// contestants starts all that can be started here.
+func (b *bench) contestants(ctx context.Context) ([]*target, error) {
+	targets := []*target{b.direct}
+	for _, start := range []struct {
+		name string
+		run  func(context.Context) ([]*target, error)
+	}{
+		{nameNginx, b.nginxTarget},
+		{nameTable, b.tableTarget},
+		{nameMemory, b.memoryTarget},
+		{"the Functions host", b.hostTargets},
+	} {
+		b.progress.say("starting %s", start.name)
+		started, err := start.run(ctx)
+		if err != nil {
+			return nil, err
+		}
+		targets = append(targets, started...)
+	}
+	return targets, nil
+}
+
+func (b *bench) nginxTarget(ctx context.Context) ([]*target, error) {
+	if _, err := findNginx(); err != nil {
+		return nil, b.without(nameNginx, err)
+	}
+	t, err := b.startNginx(ctx)
+	return []*target{t}, err
+}
+
+func (b *bench) tableTarget(ctx context.Context) ([]*target, error) {
+	if b.storage == nil {
+		return nil, nil // it was said
+	}
+	h, err := b.startHandler(ctx, nameTable, settings(b.direct.addresses).WithCounter(b.storage.ConnectionString()))
+	if err != nil {
+		return nil, err
+	}
+	return []*target{&h.target}, nil
+}
+
+func (b *bench) memoryTarget(ctx context.Context) ([]*target, error) {
+	h, err := b.startHandler(ctx, nameMemory, settings(b.direct.addresses))
+	if err != nil {
+		return nil, err
+	}
+	return []*target{&h.target}, nil
+}
+
+// hostTargets are the Functions host with an empty handler, and with ours.
+func (b *bench) hostTargets(ctx context.Context) ([]*target, error) {
+	if _, err := stack.FindFunc(); err != nil {
+		return nil, b.without("the Functions host", err)
+	}
+	ours := settings(b.direct.addresses)
+	if b.storage != nil {
+		ours = ours.WithCounter(b.storage.ConnectionString())
+	}
+	empty, err := b.startHost(ctx, nameEmpty, b.self, stack.Settings{roleName: roleEmpty})
+	if err != nil {
+		return nil, err
+	}
+	hosted, err := b.startHost(ctx, nameHosted, b.binary, ours)
+	return []*target{empty, hosted}, err
+}
+
+func (b *bench) startHost(ctx context.Context, name, binary string, s stack.Settings) (*target, error) {
+	p, err := stack.StartHost(ctx, b.root, binary, 0, s)
+	if err != nil {
+		return nil, err
+	}
+	b.stops = append(b.stops, p.Stop)
+	p.Log.TailOnly()
+	return &target{name: name, addresses: []string{address(p.URL)}, pids: []int{p.PID()}}, nil
+}

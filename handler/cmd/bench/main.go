@@ -1,0 +1,91 @@
+// Command bench measures the built handler beside the backends themselves, nginx and the Functions host.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"syscall"
+	"time"
+)
+
+// longest bounds a whole run.
+const longest = 15 * time.Minute
+
+func main() { os.Exit(program()) }
+
+// program gives the exit code.
+func program() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if code, ok := play(ctx); ok {
+		return code
+	}
+	o := options{}
+	flag.BoolVar(&o.quick, "quick", false, "measure less, for a look at a change")
+	flag.BoolVar(&o.growth, "growth", false, "measure only how cost grows")
+	flag.BoolVar(&o.counter, "counter", false, "measure only the counter")
+	flag.StringVar(&o.out, "out", "", "`folder` for benchmarks.md and benchmarks.svg; empty: only print")
+	flag.Parse()
+	ctx, cancel := context.WithTimeout(ctx, longest)
+	defer cancel()
+	debug.SetGCPercent(400) // memory is cheaper than this process's part of the processor
+	if err := run(ctx, o, os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		return 1
+	}
+	return 0
+}
+
+type options struct {
+	quick, growth, counter bool
+	out                    string
+}
+
+// run measures, prints the report and writes it to a folder.
+func run(ctx context.Context, o options, stdout, stderr io.Writer) error {
+	b := &bench{plan: fullPlan(), progress: &progress{out: stderr, began: time.Now()}}
+	if o.quick {
+		b.plan = quickPlan()
+	}
+	defer b.stop()
+	if err := b.prepare(ctx); err != nil {
+		return err
+	}
+	r := &report{}
+	if err := b.measure(ctx, o, r); err != nil {
+		return err
+	}
+	r.machine, r.missing = describeMachine(ctx), b.missing
+	fmt.Fprint(stdout, r.markdown())
+	b.progress.say("done")
+	if o.out == "" {
+		return nil
+	}
+	return r.write(o.out)
+}
+
+func (b *bench) measure(ctx context.Context, o options, r *report) (err error) {
+	all := !o.growth && !o.counter
+	if all {
+		if err = b.compare(ctx, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *bench) compare(ctx context.Context, r *report) (err error) {
+	if r.targets, err = b.contestants(ctx); err != nil {
+		return err
+	}
+	if r.comparison, err = b.measureAll(ctx, r.targets); err != nil {
+		return err
+	}
+	r.memory = residents(r.targets)
+	return nil
+}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"os"
+	"slices"
+	"time"
+)
+
+// target is something that answers calls.
+type target struct {
+	name      string
+	addresses []string // connections spread over them
+	pids      []int    // of the processes that are measured, with what they started; none for the backends themselves
+	tells     bool     // it is our handler, which may tell its allocations
+	logs      []string // files that grow with each call
+}
+
+func (t *target) usage(ctx context.Context, processes []int) usage {
+	u := usage{cpu: processorTime(processes)}
+	if !t.tells {
+		return u
+	}
+	for _, address := range t.addresses {
+		u.allocations += allocations(ctx, address)
+	}
+	return u
+}
+
+func (t *target) memory() memory { return memoryOf(tree(t.pids...)) }
+
+// emptyLogs keeps the disk from filling: each access log is written as in production, and read by nobody.
+func (t *target) emptyLogs() {
+	for _, path := range t.logs {
+		_ = os.Truncate(path, 0)
+	}
+}
+
+// round is what one target did with one load for a while.
+type round struct {
+	took     []time.Duration // of each call, sorted
+	samples  []sample        // the same, as they came
+	lasted   time.Duration
+	used     usage
+	loads    time.Duration // processor time of this process
+	backends time.Duration // and of the backends
+}
+
+func (r round) p50() float64  { return float64(percentile(r.took, 0.5)) }
+func (r round) p99() float64  { return float64(percentile(r.took, 0.99)) }
+func (r round) rate() float64 { return float64(len(r.took)) / r.lasted.Seconds() }
+
+// cpuPerCall is the target's.
+func (r round) cpuPerCall() float64 { return float64(r.used.cpu) / float64(len(r.took)) }
+
+// run is a round. backends are the ids of the backends' processes.
+func (t *target) run(ctx context.Context, l load, connections int, lasting time.Duration, backends []int) (round, error) {
+	all, err := connect(ctx, t.addresses, l, connections)
+	if err != nil {
+		return round{}, err
+	}
+	defer all.close()
+	processes, self := tree(t.pids...), []int{os.Getpid()}
+	used, loads, behind := t.usage(ctx, processes), processorTime(self), processorTime(backends)
+	r := round{lasted: all.drive(lasting)}
+	r.loads, r.backends = processorTime(self)-loads, processorTime(backends)-behind
+	r.used = t.usage(ctx, processes).since(used)
+	t.emptyLogs()
+	for _, c := range all {
+		r.samples = append(r.samples, c.samples...)
+	}
+	for _, s := range r.samples {
+		r.took = append(r.took, s.took)
+	}
+	slices.Sort(r.took)
+	return r, all.failure()
+}
