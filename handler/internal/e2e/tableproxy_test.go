@@ -2,16 +2,13 @@ package e2e
 
 import (
 	"net/http"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
-	"strings"
 	"sync/atomic"
 	"testing"
+
+	"aoai-balancer/handler/internal/stack"
 )
 
-// tableProxy stands before Table Storage and counts what passes. Requests stay signed as they are: the signature covers
-// the path and some headers, not the port.
+// tableProxy counts what passes on the way to Table Storage.
 type tableProxy struct {
 	connectionString string
 	updates          atomic.Int64 // entities written, successfully
@@ -21,41 +18,23 @@ type tableProxy struct {
 
 func startTableProxy(t *testing.T, storage interface{ ConnectionString() string }) *tableProxy {
 	t.Helper()
-	endpoint := part(storage.ConnectionString(), "TableEndpoint")
-	target, err := url.Parse(endpoint)
-	if err != nil || target.Host == "" {
-		t.Fatalf("the connection string has no TableEndpoint: %v", err)
-	}
 	p := &tableProxy{}
-	forward := &httputil.ReverseProxy{
-		Rewrite: func(r *httputil.ProxyRequest) {
-			r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = target.Scheme, target.Host, r.In.Host
-		},
-		ModifyResponse: p.count,
+	proxy, err := stack.StartTableProxy(t.Context(), storage, 0, p.count)
+	if err != nil {
+		t.Fatal(err)
 	}
-	server := httptest.NewServer(forward)
-	t.Cleanup(server.Close)
-	p.connectionString = strings.Replace(storage.ConnectionString(), "://"+target.Host, "://"+strings.TrimPrefix(server.URL, "http://"), 1)
+	t.Cleanup(proxy.Stop)
+	p.connectionString = proxy.ConnectionString()
 	return p
 }
 
-func (p *tableProxy) count(r *http.Response) error {
+func (p *tableProxy) count(c stack.TableCall) {
 	switch {
-	case r.Request.Method == http.MethodGet:
+	case c.Method == http.MethodGet:
 		p.reads.Add(1)
-	case r.StatusCode == http.StatusPreconditionFailed:
+	case c.Status == http.StatusPreconditionFailed:
 		p.conflicts.Add(1)
-	case r.StatusCode < 300:
+	case c.Status < 300:
 		p.updates.Add(1)
 	}
-	return nil
-}
-
-func part(connectionString, name string) string {
-	for field := range strings.SplitSeq(connectionString, ";") {
-		if value, ok := strings.CutPrefix(field, name+"="); ok {
-			return value
-		}
-	}
-	return ""
 }
