@@ -109,17 +109,17 @@ func (b *bench) place(name string) (port int, dir string, err error) {
 }
 
 // launch starts a program at a port and waits until it answers.
-func (b *bench) launch(ctx context.Context, t *target, cmd *exec.Cmd, port int) error {
+func (b *bench) launch(ctx context.Context, t *target, cmd *exec.Cmd, port int) (*stack.Process, error) {
 	p, err := stack.Start(cmd)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	b.stops = append(b.stops, p.Stop)
 	t.addresses, t.pids = []string{"127.0.0.1:" + strconv.Itoa(port)}, []int{p.PID()}
 	if err := answers(ctx, t.addresses[0], p.Ended()); err != nil {
-		return fmt.Errorf("%s does not answer: %w\n%s", t.name, err, p.Log.Tail())
+		return nil, fmt.Errorf("%s does not answer: %w\n%s", t.name, err, p.Log.Tail())
 	}
-	return nil
+	return p, nil
 }
 
 // startTime is the longest that a program may take until its first answer.
@@ -185,7 +185,7 @@ func (b *bench) startHandler(ctx context.Context, name string, settings stack.Se
 	cmd.Stdout, cmd.Stderr = log, log
 	h := &handlerTarget{target: target{name: name, tells: true, logs: []string{path}}}
 	began := time.Now()
-	err = b.launch(ctx, &h.target, cmd, port)
+	h.process, err = b.launch(ctx, &h.target, cmd, port)
 	h.started = time.Since(began)
 	if err != nil {
 		said, _ := os.ReadFile(path)

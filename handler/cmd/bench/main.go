@@ -56,36 +56,55 @@ func run(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	if err := b.prepare(ctx); err != nil {
 		return err
 	}
-	r := &report{}
+	r := &report{plan: b.plan}
 	if err := b.measure(ctx, o, r); err != nil {
 		return err
 	}
 	r.machine, r.missing = describeMachine(ctx), b.missing
-	fmt.Fprint(stdout, r.markdown())
 	b.progress.say("done")
+	fmt.Fprint(stdout, r.markdown())
 	if o.out == "" {
 		return nil
 	}
 	return r.write(o.out)
 }
 
+// measure fills the report.
 func (b *bench) measure(ctx context.Context, o options, r *report) (err error) {
-	all := !o.growth && !o.counter
-	if all {
-		if err = b.compare(ctx, r); err != nil {
-			return err
-		}
+	whole := !o.growth && !o.counter
+	if whole {
+		err = b.compare(ctx, r)
 	}
-	return nil
+	if err == nil && (whole || o.growth) {
+		r.growth, err = b.growths(ctx)
+	}
+	if err == nil && (whole || o.counter) {
+		r.counter, err = b.measureCounter(ctx)
+	}
+	if err == nil && whole {
+		err = b.measureRest(ctx, r)
+	}
+	return err
+}
+
+func (b *bench) measureRest(ctx context.Context, r *report) (err error) {
+	if r.starts, err = b.measureStarts(ctx); err != nil {
+		return err
+	}
+	s, err := b.measureSizes(ctx)
+	r.sizes = &s
+	return err
 }
 
 func (b *bench) compare(ctx context.Context, r *report) (err error) {
 	if r.targets, err = b.contestants(ctx); err != nil {
 		return err
 	}
+	others := watchOthers()
 	if r.comparison, err = b.measureAll(ctx, r.targets); err != nil {
 		return err
 	}
+	r.others = others()
 	r.memory = residents(r.targets)
 	return nil
 }

@@ -86,5 +86,6 @@ func (b *bench) startNginx(ctx context.Context) (*target, error) {
 	}
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), path, "-p", dir, "-c", config, "-e", filepath.Join(dir, "error.log"))
 	t := &target{name: "nginx", logs: []string{filepath.Join(dir, "access.log")}}
-	return t, b.launch(ctx, t, cmd, port)
+	_, err = b.launch(ctx, t, cmd, port)
+	return t, err
 }

@@ -9,6 +9,18 @@ type plan struct {
 	connections []int
 	rounds      int
 	lasting     time.Duration // of a round
+
+	growthRounds int
+	growing      time.Duration // a round of a point of growth
+	bodies       []int         // bytes
+	events       []int
+
+	delays   []time.Duration // added to storage
+	counting time.Duration   // how long turns are counted
+
+	starts  int // in each circumstance
+	calls   int // before the memory is looked at
+	streams int // idle at once
 }
 
 func fullPlan() plan {
@@ -16,6 +28,14 @@ func fullPlan() plan {
 		loads:       []load{chat(kilobyte), chat(100 * kilobyte), stream(50), embeddings()},
 		connections: []int{1, 8, 32, 128},
 		rounds:      5, lasting: 400 * time.Millisecond,
+
+		growthRounds: 3, growing: 500 * time.Millisecond,
+		bodies: []int{kilobyte, 100 * kilobyte, megabyte, 10 * megabyte, 50 * megabyte},
+		events: []int{10, 100, 1000, 10_000},
+
+		delays: []time.Duration{0, 5 * time.Millisecond, 50 * time.Millisecond}, counting: 3 * time.Second,
+
+		starts: 5, calls: 100_000, streams: 1000,
 	}
 }
 
@@ -24,6 +44,14 @@ func quickPlan() plan {
 	return plan{
 		quick: true,
 		loads: []load{chat(kilobyte), stream(50)}, connections: []int{1, 32},
-		rounds: 3, lasting: 250 * time.Millisecond,
+		rounds: 2, lasting: 200 * time.Millisecond,
+
+		growthRounds: 1, growing: 150 * time.Millisecond,
+		bodies: []int{kilobyte, 100 * kilobyte, megabyte, 10 * megabyte},
+		events: []int{10, 100, 1000},
+
+		delays: []time.Duration{50 * time.Millisecond}, counting: time.Second,
+
+		starts: 2, calls: 10_000, streams: 1000,
 	}
 }

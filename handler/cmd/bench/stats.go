@@ -41,3 +41,11 @@ func paired(a, b []float64, f func(a, b float64) float64) float64 {
 func difference(a, b float64) float64 { return a - b }
 
 func ratio(a, b float64) float64 { return a / b }
+
+// quantileOrNone is NaN where there are no values.
+func quantileOrNone(sorted []time.Duration, q float64) float64 {
+	if len(sorted) == 0 {
+		return math.NaN()
+	}
+	return float64(percentile(sorted, q))
+}

@@ -40,6 +40,7 @@ func (t *target) emptyLogs() {
 type round struct {
 	took     []time.Duration // of each call, sorted
 	samples  []sample        // the same, as they came
+	began    time.Time
 	lasted   time.Duration
 	used     usage
 	loads    time.Duration // processor time of this process
@@ -62,7 +63,8 @@ func (t *target) run(ctx context.Context, l load, connections int, lasting time.
 	defer all.close()
 	processes, self := tree(t.pids...), []int{os.Getpid()}
 	used, loads, behind := t.usage(ctx, processes), processorTime(self), processorTime(backends)
-	r := round{lasted: all.drive(lasting)}
+	r := round{began: time.Now()}
+	r.lasted = all.drive(lasting)
 	r.loads, r.backends = processorTime(self)-loads, processorTime(backends)-behind
 	r.used = t.usage(ctx, processes).since(used)
 	t.emptyLogs()

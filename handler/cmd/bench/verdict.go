@@ -1,0 +1,138 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"time"
+)
+
+// verdict is one target of the design beside what was measured.
+type verdict struct {
+	what     string
+	wanted   float64
+	measured float64 // NaN where it was not
+	atLeast  bool    // wanted is the least; otherwise the most
+	write    func(float64) string
+}
+
+func (v verdict) met() bool {
+	if v.atLeast {
+		return v.measured >= v.wanted
+	}
+	return v.measured <= v.wanted
+}
+
+func (v verdict) row() []string {
+	bound, answer := "at most ", "not met"
+	if v.atLeast {
+		bound = "at least "
+	}
+	if v.met() {
+		answer = "met"
+	}
+	by := none
+	switch {
+	case math.IsNaN(v.measured):
+		answer = "not measured"
+	case v.wanted != 0:
+		by = fmt.Sprintf("%.0f %% of it", 100*v.measured/v.wanted)
+	}
+	return []string{v.what, bound + v.write(v.wanted), v.write(v.measured), answer, by}
+}
+
+func judged(all []verdict) *table {
+	t := &table{number: 1, columns: []string{"target", "wanted", "measured", "", "by how much"}}
+	for _, v := range all {
+		t.add(v.row()...)
+	}
+	return t
+}
+
+// The most and the least that section 9 of the design allows.
+const (
+	mostAdded    = 100 * time.Microsecond
+	leastOfNginx = 0.5
+	leastOfHost  = 0.7
+	mostResident = 30 * megabyte
+	mostStreams  = 100 * megabyte
+	mostStart    = 50 * time.Millisecond
+)
+
+// verdicts are the targets in the order of the design.
+func (r *report) verdicts() []verdict {
+	all := r.speedVerdicts()
+	if r.sizes != nil {
+		s := r.sizes
+		all = append(all,
+			atMost("resident after "+thousands(s.calls)+" requests", mostResident, float64(s.after.resident), megabytes),
+			atMost(thousands(s.streams)+" idle streams", mostStreams, float64(s.holding.resident), megabytes))
+	}
+	for _, s := range r.starts {
+		all = append(all, atMost("start to first answer: "+s.name, float64(mostStart), median(s.took), duration))
+	}
+	return append(all, r.storageVerdicts()...)
+}
+
+// speedVerdicts come from the comparison. The product is what instances run: the counter in a table.
+func (r *report) speedVerdicts() []verdict {
+	if r.comparison == nil {
+		return nil
+	}
+	product := nameTable
+	if r.find(chat(kilobyte).name, 1).cells[product] == nil {
+		product = nameMemory
+	}
+	var all []verdict
+	for _, l := range []load{chat(kilobyte), stream(50)} {
+		all = append(all, atMost("added p50 at 1 connection: "+l.name, float64(mostAdded), r.find(l.name, 1).added(product, p50), duration))
+	}
+	for _, l := range []load{chat(kilobyte), stream(50)} {
+		all = append(all, atLeast("throughput of nginx's at 32 connections: "+l.name, leastOfNginx, r.find(l.name, 32).ratio(product, nameNginx)))
+	}
+	for _, l := range []load{chat(kilobyte), stream(50)} {
+		all = append(all, atLeast("throughput of the empty handler's behind the host at 32 connections: "+l.name, leastOfHost,
+			r.find(l.name, 32).ratio(nameHosted, nameEmpty)))
+	}
+	return all
+}
+
+// storageVerdicts: no warm call waits for storage. The calls that may have are those that took as long as one delayed
+// call of storage; without a counter in a table there are some as well, on a busy machine.
+func (r *report) storageVerdicts() []verdict {
+	var all []verdict
+	for _, c := range r.counter {
+		if c.delay < slowStorage {
+			continue
+		}
+		what := fmt.Sprintf("warm calls of %v or more, which storage takes, beyond those with the counter in memory: %d processes, %s calls",
+			c.delay, c.processes, thousands(len(c.round.took)))
+		extra := max(0, c.waited(c.round.took)-c.waited(c.inMemory.took)*len(c.round.took)/max(1, len(c.inMemory.took)))
+		all = append(all, atMost(what, 0, float64(extra), whole))
+	}
+	return all
+}
+
+// slowStorage is what a call that waits for storage cannot be taken for one that does not.
+const slowStorage = 50 * time.Millisecond
+
+func atMost(what string, wanted, measured float64, write func(float64) string) verdict {
+	return verdict{what, wanted, measured, false, write}
+}
+
+func atLeast(what string, wanted, measured float64) verdict {
+	return verdict{what, wanted, measured, true, times}
+}
+
+func megabytes(bytes float64) string { return mebibytes(uint64(bytes)) }
+
+func whole(n float64) string { return thousands(int(n)) }
+
+// find gives the series of a load; one without any cells where it was not measured.
+func (r *report) find(name string, connections int) *series {
+	for _, s := range r.comparison {
+		if s.load.name == name && s.connections == connections {
+			return s
+		}
+	}
+	return &series{}
+}
