@@ -1,6 +1,9 @@
 package main
 
-import "fmt"
+import (
+	"fmt"
+	"strconv"
+)
 
 // compared is a series as a table, one row a target.
 func compared(all []*series) *table {
@@ -18,7 +21,7 @@ func compared(all []*series) *table {
 
 func (s *series) row(t *target) []string {
 	c := s.cells[t.name]
-	row := []string{fmt.Sprint(s.connections), t.name, duration(median(c.p50))}
+	row := []string{strconv.Itoa(s.connections), t.name, duration(median(c.p50))}
 	if t.name == nameDirect {
 		row = append(row, none, none)
 	} else {

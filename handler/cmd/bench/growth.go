@@ -76,14 +76,16 @@ func (p point) perUnit() float64 { return p.cpu / p.units }
 func (b *bench) measureGrowth(ctx context.Context, g growth, trials []trial) (growth, error) {
 	b.progress.say("growth: %s", g.name)
 	cells := make([]cell, len(trials))
-	for range b.plan.growthRounds {
+	for n := range b.plan.growthRounds {
 		for i, t := range trials {
 			r, err := t.target.run(ctx, t.load, t.connections, b.plan.growing, b.backends)
 			if err != nil {
 				return g, fmt.Errorf("growth, %s %s: %w", g.name, t.label, err)
 			}
 			cells[i].add(r)
-			cells[i].memory = t.target.memory()
+			if n == 0 { // later rounds find what larger ones left
+				cells[i].memory = t.target.memory()
+			}
 		}
 	}
 	for i, t := range trials {
@@ -100,22 +102,16 @@ func (b *bench) growths(ctx context.Context) (all []growth, err error) {
 		return nil, err
 	}
 	defer h.process.Stop()
-	t := &h.target
-	for _, measure := range []func() (growth, error){
-		func() (growth, error) { return b.growBackends(ctx) },
-		func() (growth, error) { return b.growDeployments(ctx, t) },
-		func() (growth, error) { return b.growBodies(ctx, t) },
-		func() (growth, error) { return b.growEvents(ctx, t) },
-		func() (growth, error) { return b.growStreams(ctx, t) },
+	for _, measure := range []func(context.Context, *target) (growth, error){
+		b.growBackends, b.growDeployments, b.growShared, b.growBodies, b.growFiles, b.growEvents, b.growStreams, b.growIdle, b.growNames,
 	} {
-		g, err := measure()
+		g, err := measure(ctx, &h.target)
 		if err != nil {
 			return all, err
 		}
 		all = append(all, g)
 	}
-	idle, err := b.growIdle(ctx)
-	return append(all, idle), err
+	return all, nil
 }
 
 func (b *bench) tableIfAny() stack.Settings {
@@ -126,7 +122,7 @@ func (b *bench) tableIfAny() stack.Settings {
 	return s
 }
 
-func (b *bench) growBackends(ctx context.Context) (growth, error) {
+func (b *bench) growBackends(ctx context.Context, _ *target) (growth, error) {
 	addresses, err := b.startBackends(ctx, 50)
 	if err != nil {
 		return growth{}, err
@@ -143,35 +139,58 @@ func (b *bench) growBackends(ctx context.Context) (growth, error) {
 	return b.measureGrowth(ctx, growth{name: "backends"}, trials)
 }
 
-func (b *bench) growDeployments(ctx context.Context, t *target) (growth, error) {
+// growDeployments is about what happens within a process.
+func (b *bench) growDeployments(ctx context.Context, _ *target) (growth, error) {
+	h, err := b.startHandler(ctx, "handler", settings(b.direct.addresses))
+	if err != nil {
+		return growth{}, err
+	}
+	defer h.process.Stop()
+	return b.growNamed(ctx, "deployments, counter in memory", &h.target)
+}
+
+// growShared is about the rows as well: each deployment has its own.
+func (b *bench) growShared(ctx context.Context, t *target) (growth, error) {
+	return b.growNamed(ctx, "deployments, counter in table", t)
+}
+
+func (b *bench) growNamed(ctx context.Context, name string, t *target) (growth, error) {
 	var trials []trial
 	for _, n := range []int{1, 100, 1000} {
 		l := chat(kilobyte).over(n)
-		if err := visit(ctx, t, l); err != nil {
+		if err := visit(ctx, t, l, 2*n); err != nil {
 			return growth{}, err
 		}
 		trials = append(trials, trial{thousands(n), float64(n), t, l, 8})
 	}
-	return b.measureGrowth(ctx, growth{name: "deployments"}, trials)
+	return b.measureGrowth(ctx, growth{name: name}, trials)
 }
 
-// visit calls each deployment twice, so that it has its row and a stock of turns.
-func visit(ctx context.Context, t *target, l load) error {
+// visit calls deployments in turn, so that each has its row and a stock of turns.
+func visit(ctx context.Context, t *target, l load, calls int) error {
 	all, err := connect(ctx, t.addresses, l, 8)
 	if err != nil {
 		return err
 	}
 	defer all.close()
-	all.number(max(2*len(l.deployments), len(all)))
+	all.number(max(calls, len(all)))
 	return all.failure()
 }
 
 func (b *bench) growBodies(ctx context.Context, t *target) (growth, error) {
+	return b.growSizes(ctx, growth{name: "bytes of a request kept in memory", unit: "KB"}, t, b.plan.bodies)
+}
+
+func (b *bench) growFiles(ctx context.Context, t *target) (growth, error) {
+	return b.growSizes(ctx, growth{name: "bytes of a request kept on disk", unit: "KB"}, t, b.plan.files)
+}
+
+func (b *bench) growSizes(ctx context.Context, g growth, t *target, all []int) (growth, error) {
 	var trials []trial
-	for _, size := range b.plan.bodies {
+	for _, size := range all {
 		trials = append(trials, trial{byteSize(size), float64(size) / kilobyte, t, chat(size), 2})
 	}
-	return b.measureGrowth(ctx, growth{name: "bytes of the request", unit: "KB"}, trials)
+	return b.measureGrowth(ctx, g, trials)
 }
 
 func (b *bench) growEvents(ctx context.Context, t *target) (growth, error) {
@@ -192,7 +211,7 @@ func (b *bench) growStreams(ctx context.Context, t *target) (growth, error) {
 }
 
 // growIdle is about memory alone: the figures of time are not to be had.
-func (b *bench) growIdle(ctx context.Context) (growth, error) {
+func (b *bench) growIdle(ctx context.Context, _ *target) (growth, error) {
 	g := growth{name: "idle streams at once"}
 	b.progress.say("growth: %s", g.name)
 	for _, n := range slices.Compact([]int{1, 10, 100, b.plan.streams}) {
@@ -201,6 +220,24 @@ func (b *bench) growIdle(ctx context.Context) (growth, error) {
 			return g, err
 		}
 		g.points = append(g.points, point{label: thousands(n), units: float64(n), calls: n, memory: m})
+	}
+	return g, nil
+}
+
+// growNames is about a caller who makes up names: those that are not used any more must be forgotten.
+func (b *bench) growNames(ctx context.Context, _ *target) (growth, error) {
+	g := growth{name: "names of deployments, ever"}
+	b.progress.say("growth: %s", g.name)
+	h, err := b.startHandler(ctx, "handler", b.tableIfAny())
+	if err != nil {
+		return g, err
+	}
+	defer h.process.Stop()
+	for _, n := range b.plan.names {
+		if err := visit(ctx, &h.target, chat(kilobyte).over(n), n); err != nil {
+			return g, err
+		}
+		g.points = append(g.points, point{label: thousands(n), units: float64(n), calls: n, memory: h.memory()})
 	}
 	return g, nil
 }

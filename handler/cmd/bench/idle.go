@@ -35,13 +35,13 @@ func (c *caller) begin() error {
 	if _, err := c.conn.Write(c.requests[0]); err != nil {
 		return err
 	}
-	answer, err := http.ReadResponse(c.reader, nil)
+	answer, err := http.ReadResponse(c.reader, nil) //nolint:bodyclose // the stream stays open: to close it would read to its end
 	if err != nil {
 		return err
 	}
 	if answer.StatusCode != http.StatusOK {
 		return errAnswer
 	}
-	_, err = answer.Body.Read(make([]byte, 1)) //nolint:bodyclose // the stream stays open: to close it would read to its end
+	_, err = answer.Body.Read(make([]byte, 1))
 	return err
 }

@@ -25,12 +25,15 @@ func program() int {
 	if code, ok := play(ctx); ok {
 		return code
 	}
-	o := options{}
-	flag.BoolVar(&o.quick, "quick", false, "measure less, for a look at a change")
+	o := options{plan: fullPlan()}
+	quick := flag.Bool("quick", false, "measure less, for a look at a change")
 	flag.BoolVar(&o.growth, "growth", false, "measure only how cost grows")
 	flag.BoolVar(&o.counter, "counter", false, "measure only the counter")
 	flag.StringVar(&o.out, "out", "", "`folder` for benchmarks.md and benchmarks.svg; empty: only print")
 	flag.Parse()
+	if *quick {
+		o.plan = quickPlan()
+	}
 	ctx, cancel := context.WithTimeout(ctx, longest)
 	defer cancel()
 	debug.SetGCPercent(400) // memory is cheaper than this process's part of the processor
@@ -42,16 +45,14 @@ func program() int {
 }
 
 type options struct {
-	quick, growth, counter bool
-	out                    string
+	plan            plan
+	growth, counter bool   // that alone
+	out             string // folder; empty: only print
 }
 
 // run measures, prints the report and writes it to a folder.
 func run(ctx context.Context, o options, stdout, stderr io.Writer) error {
-	b := &bench{plan: fullPlan(), progress: &progress{out: stderr, began: time.Now()}}
-	if o.quick {
-		b.plan = quickPlan()
-	}
+	b := &bench{plan: o.plan, progress: &progress{out: stderr, began: time.Now()}}
 	defer b.stop()
 	if err := b.prepare(ctx); err != nil {
 		return err
@@ -92,7 +93,11 @@ func (b *bench) measureRest(ctx context.Context, r *report) (err error) {
 		return err
 	}
 	s, err := b.measureSizes(ctx)
-	r.sizes = &s
+	if err != nil {
+		return err
+	}
+	u, err := b.measureUploads(ctx)
+	r.sizes, r.uploads = &s, &u
 	return err
 }
 

@@ -66,22 +66,6 @@ func parentOf(path string) (pid, parent int, ok bool) {
 	return pid, parent, err == nil
 }
 
-// processorTime is that of all threads, to the nanosecond. Threads that have ended are not in it; those of Go and nginx
-// stay.
-func processorTime(pids []int) time.Duration {
-	total := time.Duration(0)
-	for _, pid := range pids {
-		threads, _ := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/task/*/schedstat")
-		for _, path := range threads {
-			text, _ := os.ReadFile(path)
-			first, _, _ := strings.Cut(string(text), " ")
-			n, _ := strconv.ParseInt(first, 10, 64)
-			total += time.Duration(n)
-		}
-	}
-	return total
-}
-
 func memoryOf(pids []int) memory {
 	var m memory
 	for _, pid := range pids {
@@ -112,7 +96,7 @@ type processFigures struct {
 
 // allocations asks a handler how many objects it has allocated; 0 where it does not tell.
 func allocations(ctx context.Context, address string) uint64 {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/status.json?scope=instance", nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+"/status.json?scope=instance&limit=1", nil)
 	if err != nil {
 		return 0
 	}

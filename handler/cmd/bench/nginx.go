@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -16,14 +17,15 @@ func findNginx() (string, error) {
 		return path, nil
 	}
 	if path, err = exec.LookPath("/usr/sbin/nginx"); err != nil {
-		return "", fmt.Errorf("nginx is not installed (Debian: apt-get install nginx-light)")
+		return "", errors.New("nginx is not installed (Debian: apt-get install nginx-light)")
 	}
 	return path, nil
 }
 
 // nginxConfig is what our handler does with a call, as far as nginx can: one worker a core as Go uses every core; bodies
-// are read whole before they are passed on, in memory up to the same 1 MiB; answers are flushed as they come; as many idle
-// connections to the backends; an access log, in a file as ours is here. The limits of calls a connection are lifted.
+// are read whole before they are passed on, in memory up to the same 1 MiB; answers are flushed as they come, through a
+// buffer of the same 32 KiB; as many idle connections to the backends; an access log, in a file as ours is here. The
+// limits of calls a connection are lifted.
 const nginxConfig = `%s
 worker_processes auto;
 daemon off;
@@ -55,6 +57,9 @@ http {
 			proxy_set_header Connection "";
 			proxy_set_header api-key of-the-backend;
 			proxy_buffering off;
+			proxy_buffer_size 32k;
+			proxy_buffers 8 32k;
+			proxy_busy_buffers_size 64k;
 			proxy_request_buffering on;
 			proxy_next_upstream error timeout http_429 http_500 http_502 http_503 http_504 non_idempotent;
 		}

@@ -4,7 +4,6 @@ import "time"
 
 // plan is what is measured and for how long.
 type plan struct {
-	quick       bool
 	loads       []load
 	connections []int
 	rounds      int
@@ -12,8 +11,11 @@ type plan struct {
 
 	growthRounds int
 	growing      time.Duration // a round of a point of growth
-	bodies       []int         // bytes
+	bodies       []int         // bytes, up to what a handler keeps in memory
+	files        []int         // bytes, beyond that
 	events       []int
+	names        []int // of deployments
+	uploads      int   // of 20 MB at once
 
 	delays   []time.Duration // added to storage
 	counting time.Duration   // how long turns are counted
@@ -30,8 +32,10 @@ func fullPlan() plan {
 		rounds:      5, lasting: 400 * time.Millisecond,
 
 		growthRounds: 3, growing: 500 * time.Millisecond,
-		bodies: []int{kilobyte, 100 * kilobyte, megabyte, 10 * megabyte, 50 * megabyte},
+		bodies: []int{kilobyte, 100 * kilobyte, megabyte},
+		files:  []int{2 * megabyte, 10 * megabyte, 50 * megabyte},
 		events: []int{10, 100, 1000, 10_000},
+		names:  []int{1000, 10_000, 20_000}, uploads: 100,
 
 		delays: []time.Duration{0, 5 * time.Millisecond, 50 * time.Millisecond}, counting: 3 * time.Second,
 
@@ -42,13 +46,14 @@ func fullPlan() plan {
 // quickPlan is for a look at a change.
 func quickPlan() plan {
 	return plan{
-		quick: true,
 		loads: []load{chat(kilobyte), stream(50)}, connections: []int{1, 32},
 		rounds: 2, lasting: 200 * time.Millisecond,
 
 		growthRounds: 1, growing: 150 * time.Millisecond,
-		bodies: []int{kilobyte, 100 * kilobyte, megabyte, 10 * megabyte},
+		bodies: []int{kilobyte, 100 * kilobyte, megabyte},
+		files:  []int{2 * megabyte, 10 * megabyte},
 		events: []int{10, 100, 1000},
+		names:  []int{100, 2000}, uploads: 40,
 
 		delays: []time.Duration{50 * time.Millisecond}, counting: time.Second,
 

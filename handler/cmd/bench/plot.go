@@ -11,7 +11,7 @@ import (
 // between light and dark, and nothing lies behind them: the plot is read on either.
 const (
 	panelWidth  = 430
-	panelHeight = 250
+	panelHeight = 225
 	legendSpace = 50
 	leftMargin  = 56
 	topMargin   = 34
@@ -78,11 +78,11 @@ func legend(b *strings.Builder, targets []*target) {
 
 func panel(b *strings.Builder, p []*series) {
 	highest := roundUp(highestRate(p))
-	fmt.Fprintf(b, `<text x="%d" y="20" font-size="14" font-weight="600">%s: requests/s</text>`+"\n", leftMargin, html.EscapeString(p[0].load.name))
+	fmt.Fprintf(b, `<text x="%d" y="20" font-size="14" font-weight="600">%s: requests/s by connections</text>`+"\n", leftMargin, html.EscapeString(p[0].load.name))
 	for _, share := range []float64{0, 0.5, 1} {
 		y := topMargin + barSpace*(1-share)
 		fmt.Fprintf(b, `<path d="M%d %.1fH%d" stroke="%s" stroke-opacity=".35"/><text x="%d" y="%.1f" text-anchor="end">%s</text>`+"\n",
-			leftMargin, y, panelWidth-14, ink, leftMargin-6, y+4, rate(highest*share))
+			leftMargin, y, panelWidth-14, ink, leftMargin-6, y+4, whole(highest*share))
 	}
 	space := float64(panelWidth-14-leftMargin) / float64(len(p))
 	for i, s := range p {
@@ -102,15 +102,7 @@ func (s *series) bars(b *strings.Builder, x, space, highest float64) {
 		fmt.Fprintf(b, `<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" fill="%s"><title>%s: %s/s</title></rect>`+"\n",
 			x+space*0.09+float64(i)*bar, topMargin+barSpace-height, bar*0.9, height, colourOf(t.name), html.EscapeString(t.name), rate(perSecond))
 	}
-	fmt.Fprintf(b, `<text x="%.1f" y="%d" text-anchor="middle">%d connection%s</text>`+"\n",
-		x+space/2, topMargin+barSpace+18, s.connections, plural(s.connections))
-}
-
-func plural(n int) string {
-	if n == 1 {
-		return ""
-	}
-	return "s"
+	fmt.Fprintf(b, `<text x="%.1f" y="%d" text-anchor="middle">%d</text>`+"\n", x+space/2, topMargin+barSpace+18, s.connections)
 }
 
 func highestRate(p []*series) float64 {

@@ -20,6 +20,7 @@ type report struct {
 	counter    []counting
 	starts     []starting
 	sizes      *sizes
+	uploads    *uploads
 }
 
 // write makes the page and its plot.
@@ -91,8 +92,10 @@ func (r *report) writeComparison(b *strings.Builder) {
 const growthText = `## How cost grows
 
 CPU is the handler's. A verdict compares the cost of a unit at each size with that at the size before, or where nothing may
-grow with that at the first; up to × %.1f counts as measurement. Memory is that of the handler when the rounds were over;
-one handler serves all but backends and idle streams, so that it shows what earlier lines left.
+grow with that at the first; up to × %.1f counts as measurement. Memory is that of the handler after the first round; one
+handler serves several of the measurements, so that it shows what earlier lines left. With the counter in a table each
+deployment has its own row, which is updated about once a second while the deployment is called: the fewer calls it gets
+in that second, the larger is a call's part of the update.
 
 %s
 `
@@ -120,13 +123,17 @@ func (r *report) writeCounter(b *strings.Builder) {
 
 func (r *report) writeStarts(b *strings.Builder) {
 	if r.starts != nil {
-		fmt.Fprintf(b, "## Start\n\nFrom the start of the process to the first answer to `GET /`, %d times each.\n\n%s\n", r.plan.starts, started(r.starts))
+		fmt.Fprintf(b, "## Start\n\nFrom the start of the process to the first answer to `GET /`, %d times each. The first call comes after that; where there\n"+
+			"is no key it cannot be answered.\n\n%s\n", r.plan.starts, started(r.starts))
 	}
 	if r.sizes != nil {
 		s := r.sizes
 		fmt.Fprintf(b, "## Memory\n\nA fresh handler holds %s, after %s requests %s (at most %s), and with %s idle streams %s.\n\n",
 			mebibytes(s.fresh.resident), thousands(s.calls), mebibytes(s.after.resident), mebibytes(s.after.peak),
 			thousands(s.streams), mebibytes(s.holding.resident))
+	}
+	if r.uploads != nil {
+		fmt.Fprintf(b, "%s\n\n", r.uploads)
 	}
 }
 

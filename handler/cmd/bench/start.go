@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"aoai-balancer/handler/internal/stack"
 )
@@ -11,12 +12,14 @@ import (
 type starting struct {
 	name string
 	took []float64 // nanoseconds
+	call []float64 // the first call, where it can be answered
 }
 
 // circumstance is what a handler meets at its start.
 type circumstance struct {
 	name     string
 	settings stack.Settings
+	keyed    bool // it can answer calls
 }
 
 // circumstances: whatever it needs may be there, gone or dumb.
@@ -32,12 +35,12 @@ func circumstances(backends []string, gone, dumb string) []circumstance {
 		return s.WithCounter("DefaultEndpointsProtocol=http;AccountName=account;AccountKey=a2V5;TableEndpoint=http://" + address + "/account;")
 	}
 	return []circumstance{
-		{"keys in the settings, counter in memory", keys},
-		{"vault and identity refuse connections", vaulted(gone)},
-		{"vault and identity never answer", vaulted(dumb)},
-		{"table refuses connections", table(keys, gone)},
-		{"table never answers", table(keys, dumb)},
-		{"vault, identity and table never answer", table(vaulted(dumb), dumb)},
+		{"keys in the settings, counter in memory", keys, true},
+		{"vault and identity refuse connections", vaulted(gone), false},
+		{"vault and identity never answer", vaulted(dumb), false},
+		{"table refuses connections", table(keys, gone), true},
+		{"table never answers", table(keys, dumb), true},
+		{"vault, identity and table never answer", table(vaulted(dumb), dumb), false},
 	}
 }
 
@@ -53,16 +56,28 @@ func (b *bench) measureStarts(ctx context.Context) ([]starting, error) {
 		b.progress.say("start: %s", c.name)
 		s := starting{name: c.name}
 		for range b.plan.starts {
-			h, err := b.startHandler(ctx, "handler", c.settings)
-			if err != nil {
+			if err := b.startOnce(ctx, c, &s); err != nil {
 				return all, err
 			}
-			s.took = append(s.took, float64(h.started))
-			h.process.Kill() // a clean end would wait for what is not there
 		}
 		all = append(all, s)
 	}
 	return all, nil
+}
+
+func (b *bench) startOnce(ctx context.Context, c circumstance, s *starting) error {
+	h, err := b.startHandler(ctx, "handler", c.settings)
+	if err != nil {
+		return err
+	}
+	defer h.process.Kill() // a clean end would wait for what is not there
+	s.took = append(s.took, float64(h.started))
+	if !c.keyed {
+		return nil
+	}
+	first, _, err := firstCalls(ctx, &h.target)
+	s.call = append(s.call, float64(first))
+	return err
 }
 
 // badAddresses gives one that refuses connections, and one that accepts them and never says a word.
@@ -79,17 +94,9 @@ func badAddresses(ctx context.Context) (gone, dumb string, stop func(), err erro
 }
 
 func started(all []starting) *table {
-	t := &table{number: 1, columns: []string{"at the start", "first answer after", "longest"}}
+	t := &table{number: 1, columns: []string{"at the start", "first answer after", "longest", "first call"}}
 	for _, s := range all {
-		t.add(s.name, duration(median(s.took)), duration(longestOf(s.took)))
+		t.add(s.name, duration(median(s.took)), duration(slices.Max(s.took)), duration(median(s.call)))
 	}
 	return t
-}
-
-func longestOf(values []float64) float64 {
-	longest := 0.0
-	for _, v := range values {
-		longest = max(longest, v)
-	}
-	return longest
 }

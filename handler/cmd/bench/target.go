@@ -51,9 +51,6 @@ func (r round) p50() float64  { return float64(percentile(r.took, 0.5)) }
 func (r round) p99() float64  { return float64(percentile(r.took, 0.99)) }
 func (r round) rate() float64 { return float64(len(r.took)) / r.lasted.Seconds() }
 
-// cpuPerCall is the target's.
-func (r round) cpuPerCall() float64 { return float64(r.used.cpu) / float64(len(r.took)) }
-
 // run is a round. backends are the ids of the backends' processes.
 func (t *target) run(ctx context.Context, l load, connections int, lasting time.Duration, backends []int) (round, error) {
 	all, err := connect(ctx, t.addresses, l, connections)
