@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 
+	"golang.org/x/sync/errgroup"
+
 	"aoai-balancer/handler/internal/stack"
 )
 
@@ -70,24 +72,26 @@ func (b *bench) hostTargets(ctx context.Context) ([]*target, error) {
 	if _, err := stack.FindFunc(); err != nil {
 		return nil, b.without("the Functions host", err)
 	}
-	ours := settings(b.direct.addresses)
-	if b.storage != nil {
-		ours = ours.WithCounter(b.storage.ConnectionString())
-	}
-	empty, err := b.startHost(ctx, nameEmpty, b.self, stack.Settings{roleName: roleEmpty})
-	if err != nil {
-		return nil, err
-	}
-	hosted, err := b.startHost(ctx, nameHosted, b.binary, ours)
-	return []*target{empty, hosted}, err
+	var empty, hosted *stack.Process
+	var both errgroup.Group // each takes its time to start
+	both.Go(func() (err error) {
+		empty, err = stack.StartHost(ctx, b.root, b.self, 0, stack.Settings{roleName: roleEmpty})
+		return err
+	})
+	both.Go(func() (err error) {
+		hosted, err = stack.StartHost(ctx, b.root, b.binary, 0, b.tableIfAny())
+		return err
+	})
+	err := both.Wait()
+	return []*target{b.hosting(nameEmpty, empty), b.hosting(nameHosted, hosted)}, err
 }
 
-func (b *bench) startHost(ctx context.Context, name, binary string, s stack.Settings) (*target, error) {
-	p, err := stack.StartHost(ctx, b.root, binary, 0, s)
-	if err != nil {
-		return nil, err
+// hosting takes a host that was started; nil where it was not.
+func (b *bench) hosting(name string, p *stack.Process) *target {
+	if p == nil {
+		return nil
 	}
 	b.stops = append(b.stops, p.Stop)
 	p.Log.TailOnly()
-	return &target{name: name, addresses: []string{address(p.URL)}, pids: []int{p.PID()}}, nil
+	return &target{name: name, addresses: []string{address(p.URL)}, pids: []int{p.PID()}}
 }

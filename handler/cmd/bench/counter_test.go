@@ -22,7 +22,7 @@ func TestRowWatch_TellsTurnsFromOtherRows(t *testing.T) {
 		w.saw(c)
 	}
 	r := w.take()
-	if r.reads != 1 || r.updates != 2 || r.conflicts != 1 || r.others != 1 || len(r.out) != 4 {
+	if r.reads != 1 || r.updates != 1 || r.conflicts != 1 || r.others != 2 || len(r.out) != 3 {
 		t.Errorf("%+v", r)
 	}
 	if again := w.take(); again.updates != 0 {

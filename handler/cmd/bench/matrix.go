@@ -59,8 +59,24 @@ func (b *bench) measureSeries(ctx context.Context, s *series) error {
 	return ctx.Err()
 }
 
+// warm makes calls that are not counted: the host compiles what is used often, and a handler's heap finds its size.
+func (b *bench) warm(ctx context.Context, targets []*target) error {
+	for _, t := range targets {
+		b.progress.say("warming up: %s", t.name)
+		for _, l := range b.plan.loads {
+			if _, err := t.run(ctx, l, 8, b.plan.warming, nil); err != nil {
+				return fmt.Errorf("%s, %s: %w", t.name, l.name, err)
+			}
+		}
+	}
+	return nil
+}
+
 // measureAll is the comparison: every load on every number of connections.
 func (b *bench) measureAll(ctx context.Context, targets []*target) ([]*series, error) {
+	if err := b.warm(ctx, targets); err != nil {
+		return nil, err
+	}
 	var all []*series
 	total := len(b.plan.loads) * len(b.plan.connections)
 	for _, l := range b.plan.loads {

@@ -8,6 +8,7 @@ type plan struct {
 	connections []int
 	rounds      int
 	lasting     time.Duration // of a round
+	warming     time.Duration // each load on each target, before
 
 	growthRounds int
 	growing      time.Duration // a round of a point of growth
@@ -29,7 +30,7 @@ func fullPlan() plan {
 	return plan{
 		loads:       []load{chat(kilobyte), chat(100 * kilobyte), stream(50), embeddings()},
 		connections: []int{1, 8, 32, 128},
-		rounds:      5, lasting: 400 * time.Millisecond,
+		rounds:      5, lasting: 400 * time.Millisecond, warming: 500 * time.Millisecond,
 
 		growthRounds: 3, growing: 500 * time.Millisecond,
 		bodies: []int{kilobyte, 100 * kilobyte, megabyte},
@@ -37,7 +38,7 @@ func fullPlan() plan {
 		events: []int{10, 100, 1000, 10_000},
 		names:  []int{1000, 10_000, 20_000}, uploads: 100,
 
-		delays: []time.Duration{0, 5 * time.Millisecond, 50 * time.Millisecond}, counting: 3 * time.Second,
+		delays: []time.Duration{0, 5 * time.Millisecond, 50 * time.Millisecond}, counting: 4 * time.Second,
 
 		starts: 5, calls: 100_000, streams: 1000,
 	}
@@ -47,7 +48,7 @@ func fullPlan() plan {
 func quickPlan() plan {
 	return plan{
 		loads: []load{chat(kilobyte), stream(50)}, connections: []int{1, 32},
-		rounds: 2, lasting: 200 * time.Millisecond,
+		rounds: 2, lasting: 200 * time.Millisecond, warming: 200 * time.Millisecond,
 
 		growthRounds: 1, growing: 150 * time.Millisecond,
 		bodies: []int{kilobyte, 100 * kilobyte, megabyte},
@@ -55,7 +56,7 @@ func quickPlan() plan {
 		events: []int{10, 100, 1000},
 		names:  []int{100, 2000}, uploads: 40,
 
-		delays: []time.Duration{50 * time.Millisecond}, counting: time.Second,
+		delays: []time.Duration{50 * time.Millisecond}, counting: 1500 * time.Millisecond,
 
 		starts: 2, calls: 10_000, streams: 1000,
 	}

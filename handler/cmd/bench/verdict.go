@@ -115,7 +115,11 @@ func (r *report) storageVerdicts() []verdict {
 		}
 		what := fmt.Sprintf("warm calls that waited for storage: of %s, %d processes, %v added to storage",
 			thousands(len(c.round.took)), c.processes, c.delay)
-		all = append(all, atMost(what, 0, float64(c.waited()), whole))
+		waited := math.NaN() // nothing could be waited for
+		if len(c.rows.done) > 0 {
+			waited = float64(c.waited())
+		}
+		all = append(all, atMost(what, 0, waited, whole))
 	}
 	return all
 }
@@ -130,7 +134,12 @@ func atLeast(what string, wanted, measured float64) verdict {
 
 func megabytes(bytes float64) string { return mebibytes(uint64(bytes)) }
 
-func whole(n float64) string { return thousands(int(n)) }
+func whole(n float64) string {
+	if math.IsNaN(n) {
+		return none
+	}
+	return thousands(int(n))
+}
 
 // find gives the series of a load; one without any cells where it was not measured.
 func (r *report) find(name string, connections int) *series {
