@@ -12,17 +12,10 @@ import (
 	"time"
 )
 
-// usage is what a target has used since its start.
+// usage is what a target used.
 type usage struct {
 	cpu         time.Duration
 	allocations uint64 // objects; 0 where the target does not tell
-}
-
-func (u usage) since(earlier usage) usage {
-	if u.allocations == 0 || earlier.allocations == 0 {
-		return usage{cpu: u.cpu - earlier.cpu}
-	}
-	return usage{u.cpu - earlier.cpu, u.allocations - earlier.allocations}
 }
 
 func (u usage) plus(v usage) usage { return usage{u.cpu + v.cpu, u.allocations + v.allocations} }

@@ -48,7 +48,7 @@ func fullPlan() plan {
 func quickPlan() plan {
 	return plan{
 		loads: []load{chat(kilobyte), stream(50)}, connections: []int{1, 32},
-		rounds: 2, lasting: 200 * time.Millisecond, warming: 200 * time.Millisecond,
+		rounds: 3, lasting: 200 * time.Millisecond, warming: 200 * time.Millisecond,
 
 		growthRounds: 1, growing: 150 * time.Millisecond,
 		bodies: []int{kilobyte, 100 * kilobyte, megabyte},

@@ -16,15 +16,31 @@ type target struct {
 	logs      []string // files that grow with each call
 }
 
-func (t *target) usage(ctx context.Context, processes []int) usage {
-	u := usage{cpu: processorTime(processes)}
+// objects is how many objects it has allocated; 0 where it does not tell.
+func (t *target) objects(ctx context.Context) (n uint64) {
 	if !t.tells {
-		return u
+		return 0
 	}
 	for _, address := range t.addresses {
-		u.allocations += allocations(ctx, address)
+		n += allocations(ctx, address)
 	}
-	return u
+	return n
+}
+
+// meter begins to measure. What it returns ends that. To ask for the objects costs time and objects itself: the time is
+// not measured, and the objects of one question are taken off.
+func (t *target) meter(ctx context.Context) (used func() usage) {
+	processes := tree(t.pids...)
+	first := t.objects(ctx)
+	before := t.objects(ctx)
+	cpu := processorTime(processes)
+	return func() usage {
+		u := usage{cpu: processorTime(processes) - cpu}
+		if after := t.objects(ctx); first > 0 && after > before {
+			u.allocations = after - before - min(before-first, after-before)
+		}
+		return u
+	}
 }
 
 func (t *target) memory() memory { return memoryOf(tree(t.pids...)) }
@@ -58,12 +74,13 @@ func (t *target) run(ctx context.Context, l load, connections int, lasting time.
 		return round{}, err
 	}
 	defer all.close()
-	processes, self := tree(t.pids...), []int{os.Getpid()}
-	used, loads, behind := t.usage(ctx, processes), processorTime(self), processorTime(backends)
+	self := []int{os.Getpid()}
+	used := t.meter(ctx)
+	loads, behind := processorTime(self), processorTime(backends)
 	r := round{began: time.Now()}
 	r.lasted = all.drive(lasting)
 	r.loads, r.backends = processorTime(self)-loads, processorTime(backends)-behind
-	r.used = t.usage(ctx, processes).since(used)
+	r.used = used()
 	t.emptyLogs()
 	for _, c := range all {
 		r.samples = append(r.samples, c.samples...)
