@@ -12,7 +12,7 @@ import (
 const (
 	panelWidth  = 430
 	panelHeight = 225
-	legendSpace = 50
+	legendSpace = 74
 	leftMargin  = 56
 	topMargin   = 34
 	barSpace    = 156 // the height of the highest bar
@@ -43,6 +43,7 @@ func plot(all []*series) string {
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="system-ui, sans-serif" font-size="12" fill="%s">`+"\n",
 		2*panelWidth, legendSpace+rows*panelHeight, ink)
 	b.WriteString("<title>Requests a second by target and number of connections</title>\n")
+	fmt.Fprintf(&b, `<text x="%d" y="16" font-size="15" font-weight="600">Requests a second, by number of connections</text>`+"\n", leftMargin)
 	if len(all) > 0 {
 		legend(&b, all[0].targets)
 	}
@@ -70,7 +71,7 @@ func byLoad(all []*series) [][]*series {
 
 func legend(b *strings.Builder, targets []*target) {
 	for i, t := range targets {
-		x, y := leftMargin+i%3*250, 14+i/3*18
+		x, y := leftMargin+i%3*250, 40+i/3*18
 		fmt.Fprintf(b, `<rect x="%d" y="%d" width="11" height="11" fill="%s"/><text x="%d" y="%d">%s</text>`+"\n",
 			x, y-10, colourOf(t.name), x+17, y, html.EscapeString(t.name))
 	}
@@ -78,7 +79,7 @@ func legend(b *strings.Builder, targets []*target) {
 
 func panel(b *strings.Builder, p []*series) {
 	highest := roundUp(highestRate(p))
-	fmt.Fprintf(b, `<text x="%d" y="20" font-size="14" font-weight="600">%s: requests/s by connections</text>`+"\n", leftMargin, html.EscapeString(p[0].load.name))
+	fmt.Fprintf(b, `<text x="%d" y="20" font-size="14" font-weight="600">%s</text>`+"\n", leftMargin, html.EscapeString(p[0].load.name))
 	for _, share := range []float64{0, 0.5, 1} {
 		y := topMargin + barSpace*(1-share)
 		fmt.Fprintf(b, `<path d="M%d %.1fH%d" stroke="%s" stroke-opacity=".35"/><text x="%d" y="%.1f" text-anchor="end">%s</text>`+"\n",

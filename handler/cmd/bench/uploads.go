@@ -6,12 +6,10 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
+
+	"aoai-balancer/handler/internal/stack"
 )
 
 // uploads is what became of many large requests at once.
@@ -34,7 +32,7 @@ func (b *bench) measureUploads(ctx context.Context) (u uploads, err error) {
 	defer h.process.Stop()
 	stop := make(chan struct{})
 	most := make(chan int64, 1)
-	go func() { most <- mostOnDisk(h.process.PID(), stop) }()
+	go func() { most <- mostOnDisk(h.process, stop) }()
 	request := chat(uploadSize).requests(h.addresses[0])[0]
 	var all sync.WaitGroup
 	var mu sync.Mutex
@@ -90,32 +88,20 @@ func upload(ctx context.Context, address string, request []byte) outcome {
 	return outcome{answer.StatusCode, answer.Header.Get("Retry-After") != ""}
 }
 
-// mostOnDisk looks again and again at the files of bodies that a process has open.
-func mostOnDisk(pid int, stop <-chan struct{}) (most int64) {
+// mostOnDisk looks again and again at the files without a name that a process has open: those are bodies.
+func mostOnDisk(p *stack.Process, stop <-chan struct{}) (most int64) {
 	ticker := time.NewTicker(20 * time.Millisecond)
 	defer ticker.Stop()
 	for {
-		most = max(most, onDisk(pid))
+		if used, err := p.Usage(); err == nil {
+			most = max(most, used.TempBytes)
+		}
 		select {
 		case <-stop:
 			return most
 		case <-ticker.C:
 		}
 	}
-}
-
-// onDisk follows the descriptors: the files have no name any more.
-func onDisk(pid int) (total int64) {
-	descriptors, _ := filepath.Glob("/proc/" + strconv.Itoa(pid) + "/fd/*")
-	for _, path := range descriptors {
-		if name, err := os.Readlink(path); err != nil || !strings.Contains(name, "request-body") {
-			continue
-		}
-		if info, err := os.Stat(path); err == nil {
-			total += info.Size()
-		}
-	}
-	return total
 }
 
 func (u *uploads) String() string {
