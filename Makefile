@@ -16,7 +16,7 @@ run: ## run the whole product here; ONCE=1 checks it and ends
 
 .PHONY: test
 test: ## run all tests
-	@for tool in node python3 func bicep; do command -v $$tool >/dev/null || echo "make test: $$tool is not on PATH; what needs it is skipped"; done
+	@for tool in node chromium python3 func bicep; do command -v $$tool >/dev/null || echo "make test: $$tool is not on PATH; what needs it is skipped"; done
 	go test -race -shuffle=on ./...
 
 .PHONY: lint
@@ -63,6 +63,10 @@ package: ## write dist/app.zip, which is what Azure runs
 .PHONY: deploy
 deploy: ## deploy with the Azure CLI: NAME=..., LOCATION=... (with azd: azd up)
 	scripts/deploy.sh -name "$(NAME)" -location "$(or $(LOCATION),westeurope)"
+
+.PHONY: picture
+picture: ## take a picture of a status page: URL=http://127.0.0.1:7071/status FILE=docs/status.png
+	scripts/picture.sh '$(URL)' '$(FILE)'
 
 .PHONY: smoke
 smoke: ## call what is deployed, or with URL=http://127.0.0.1:7071 the local stack

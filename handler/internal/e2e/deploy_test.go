@@ -46,11 +46,14 @@ func TestDeployment_ThePackageRunsWithTheTemplatesSettings(t *testing.T) {
 	t.Run("BehindTheFunctionKey", func(t *testing.T) {
 		p, err := stack.StartPackage(ctx, archive, functionKey, settings)
 		running(t, p, err)
-		for path, want := range map[string]int{chatPath: http.StatusUnauthorized, chatPath + "&code=" + functionKey: http.StatusOK, "/healthz": http.StatusUnauthorized} {
+		for path, want := range map[string]int{chatPath: http.StatusUnauthorized, chatPath + "&code=" + functionKey: http.StatusOK, "/healthz": http.StatusUnauthorized, "/status": http.StatusUnauthorized, "/status.json": http.StatusUnauthorized} {
 			if a, err := call(ctx, p.URL+path, chatBody); err != nil || a.status != want {
 				t.Errorf("%s: %d, %v", path, a.status, err)
 			}
 		}
+		t.Run("TheStatusPagePassesItsKeyOn", func(t *testing.T) {
+			showsStatus(ctx, t, p.URL+"/status?code="+functionKey, "gpt")
+		})
 		t.Run("ThroughAPIManagement", func(t *testing.T) {
 			gateway := httptest.NewServer(apiManagement(t, snapshot, p.URL))
 			defer gateway.Close()
