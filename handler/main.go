@@ -24,7 +24,7 @@ import (
 )
 
 func main() {
-	boundMemory()
+	tune()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Getenv, os.Stdout)
 	stop()

@@ -12,6 +12,7 @@ import (
 const (
 	nameDirect = "direct"
 	nameNginx  = "nginx"
+	nameBare   = "bare ReverseProxy"
 	nameTable  = "handler, counter in table"
 	nameMemory = "handler, counter in memory"
 	nameEmpty  = "host, empty handler"
@@ -26,6 +27,7 @@ func (b *bench) contestants(ctx context.Context) ([]*target, error) {
 		run  func(context.Context) ([]*target, error)
 	}{
 		{nameNginx, b.nginxTarget},
+		{nameBare, b.bareTarget},
 		{nameTable, b.tableTarget},
 		{nameMemory, b.memoryTarget},
 		{"the Functions host", b.hostTargets},

@@ -19,6 +19,7 @@ const (
 	roleBackend   = "backend"
 	roleEmpty     = "empty"
 	listenersName = "BENCH_LISTENERS"
+	portName      = "FUNCTIONS_CUSTOMHANDLER_PORT"
 )
 
 // play plays the part that the environment names; ok is false where it names none.
@@ -28,7 +29,9 @@ func play(ctx context.Context) (code int, ok bool) {
 	case roleBackend:
 		err = serveBackends(ctx, os.Getenv(listenersName), os.Stdout)
 	case roleEmpty:
-		err = serveEmpty(ctx, os.Getenv("FUNCTIONS_CUSTOMHANDLER_PORT"))
+		err = serveEmpty(ctx, os.Getenv(portName))
+	case roleBare:
+		err = serveBare(ctx, os.Getenv(portName), os.Getenv(backendsName))
 	default:
 		return 0, false
 	}

@@ -42,7 +42,7 @@ func parseQuery(values url.Values) query {
 	if n, err := strconv.Atoi(values.Get("limit")); err == nil && n > 0 {
 		q.limit = min(n, maxLimit)
 	}
-	q.name = q.name[:min(len(q.name), maxQuery)]
+	q.name = strings.ToValidUTF8(q.name[:min(len(q.name), maxQuery)], "")
 	return q
 }
 

@@ -8,16 +8,15 @@ import (
 )
 
 const (
-	// gcPercent lets a small heap grow to 8 MiB before it is collected, not 4: a sixth less work a call for 4 MiB of memory
-	// (docs/benchmarks.md).
+	// gcPercent lets a small heap grow to 8 MiB before it is collected, not 4: a sixth less work a call for 4 MiB of memory.
 	gcPercent = 200
 	// memoryShare of the machine's, or the container's, is where the collector works harder to stay below. The Functions
 	// host lives beside the handler.
 	memoryShare = 0.5
 )
 
-// boundMemory sets how the process collects garbage. GOGC and GOMEMLIMIT in the environment have their way.
-func boundMemory() {
+// tune sets how the process collects garbage. GOGC and GOMEMLIMIT in the environment have their way.
+func tune() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
