@@ -16,7 +16,7 @@ type Document struct {
 	Backends    []Backend    `json:"backends"` // in the order of the settings
 	Answers     Answers      `json:"answers"`  // of all deployments, since the start
 	Recent      Answers      `json:"recent_answers"`
-	Deployments []Deployment `json:"deployments"` // a page of them, the busiest first
+	Deployments []Deployment `json:"deployments"` // a page of them: those with a backend that is out, then the busiest
 	Page        Paging       `json:"page"`
 	Fleet       Fleet        `json:"fleet"`
 }

@@ -89,9 +89,10 @@ function verdict(status, now) {
 
 const minutesOf = (w) => (w.seconds % 60 === 0 ? plural(w.seconds / 60, "minute") : `${w.seconds} seconds`);
 
+// Deployments with a backend that is out come first: a first page without one speaks for all.
 function readyClause(status) {
   const shown = status.deployments.length;
-  return status.page.count > shown ? `Everything is ready for the ${plural(shown, "deployment")} shown` : "Everything is ready";
+  return status.page.offset > 0 || status.page.query ? `Everything is ready for the ${plural(shown, "deployment")} shown` : "Everything is ready";
 }
 
 // groupsOut are the backends that are not ready, each with the deployments that this is so for.

@@ -222,6 +222,31 @@ func TestDocument_IsPagedTheBusiestFirst(t *testing.T) {
 	})
 }
 
+func TestDocument_DeploymentsWithABackendThatIsOutComeFirst(t *testing.T) {
+	inBubble(t, func(ctx context.Context, t *testing.T) {
+		i := newInstance(ctx, "i", nil)
+		for n := range 10 {
+			for range n {
+				i.call(fmt.Sprint("gpt", n), "west", time.Second)
+			}
+		}
+		for deployment, end := range map[string]func(*backend.Attempt){
+			"gpt3": func(a *backend.Attempt) { a.Throttled(time.Minute) },
+			"gpt5": func(a *backend.Attempt) { a.Missing() },
+		} {
+			attempt, _ := i.health.Begin(0, deployment)
+			end(attempt)
+		}
+		var names []string
+		for _, d := range i.document(t, "limit=3").Deployments {
+			names = append(names, d.Name)
+		}
+		if got := strings.Join(names, " "); got != "gpt3 gpt9 gpt8" {
+			t.Errorf("the first are %s", got)
+		}
+	})
+}
+
 func TestMeter_NamesAreBoundedAndThoseOutOfUseMakeRoom(t *testing.T) {
 	inBubble(t, func(ctx context.Context, t *testing.T) {
 		i := newInstance(ctx, "i", nil)

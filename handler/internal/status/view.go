@@ -3,6 +3,7 @@ package status
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -61,7 +62,7 @@ func (s *Status) document(ctx context.Context, q query) *Document {
 	for i, b := range s.Backends.Backends {
 		d.Backends = append(d.Backends, describe(b, &snapshot.backends[i]))
 	}
-	names := matching(snapshot.busiest(), q.name)
+	names := s.troubledFirst(matching(snapshot.busiest(), q.name))
 	d.Page = Paging{Offset: q.offset, Limit: q.limit, Count: len(names), Query: q.name}
 	d.Deployments = []Deployment{}
 	names = names[min(q.offset, len(names)):]
@@ -69,6 +70,21 @@ func (s *Status) document(ctx context.Context, q query) *Document {
 		d.Deployments = append(d.Deployments, s.deployment(name, snapshot.deployments[name], now))
 	}
 	return d
+}
+
+// troubledFirst puts deployments with a backend that is out to the front: they are what a reader looks for. Names that no
+// backend has do not count, for callers can make up any number of them.
+func (s *Status) troubledFirst(names []string) []string {
+	var troubled, others []string
+	for _, name := range names {
+		out := slices.ContainsFunc(s.Health.Blocks(name), func(b backend.Block) bool { return b.Cause != backend.None && b.Cause != backend.Missing })
+		if out {
+			troubled = append(troubled, name)
+		} else {
+			others = append(others, name)
+		}
+	}
+	return append(troubled, others...)
 }
 
 func matching(names []string, part string) []string {
