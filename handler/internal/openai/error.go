@@ -60,12 +60,16 @@ func (e *Error) Write(w http.ResponseWriter) {
 	if e.Close {
 		h.Set("Connection", "close")
 	}
-	w.WriteHeader(e.Status)
-	body := envelopeError{Code: e.Code, Message: e.Message, Type: e.Type}
+	fields := envelopeError{Code: e.Code, Message: e.Message, Type: e.Type}
 	if e.Param != "" {
-		body.Param = &e.Param
+		fields.Param = &e.Param
 	}
-	_ = json.NewEncoder(w).Encode(envelope{body})
+	body, _ := json.Marshal(envelope{fields})
+	body = append(body, '\n')
+	// The answer is whole with its last byte, not only when the handler has returned: it may go on to read the request.
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(e.Status)
+	_, _ = w.Write(body)
 }
 
 // SetWait advertises a wait in both headers that the SDKs read; neither is ever shorter than the wait.

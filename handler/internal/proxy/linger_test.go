@@ -58,8 +58,19 @@ func TestRefusal_IsNotListenedToForLong(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if answer, err := io.ReadAll(conn); err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 503 ") {
-			t.Errorf("answered %.40q: %v", answer, err)
+		in := bufio.NewReader(conn)
+		resp, err := http.ReadResponse(in, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadAll(resp.Body); err != nil || time.Since(began) > 100*time.Millisecond {
+			t.Errorf("the answer was whole after %v: %v", time.Since(began), err)
+		}
+		if resp.StatusCode != http.StatusServiceUnavailable {
+			t.Errorf("answered %d", resp.StatusCode)
+		}
+		if _, err := io.ReadAll(in); err != nil {
+			t.Errorf("the connection ended with %v", err)
 		}
 		if took := time.Since(began); took < time.Second || took > 10*time.Second {
 			t.Errorf("the connection ended after %v", took)
