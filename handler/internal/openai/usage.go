@@ -26,6 +26,7 @@ type UsageReader struct {
 	last    byte   // that passed
 	found   bool   // an object began, and stands in kept
 	kept    []byte // from there on
+	settled Usage  // of the last one that told any
 }
 
 // awaited is what has to come next for a usage to begin.
@@ -121,6 +122,7 @@ func (u *UsageReader) expect(want byte, p []byte) int {
 		u.awaits = awaitsObject
 		return u.pass(p, n+1)
 	}
+	u.settle()
 	if u.kept == nil {
 		u.kept = make([]byte, 0, maxUsage/4)
 	}
@@ -131,12 +133,18 @@ func (u *UsageReader) expect(want byte, p []byte) int {
 
 // Usage is what the last usage that passed says.
 func (u *UsageReader) Usage() Usage {
-	usage := Usage{Input: -1, Output: -1, CacheRead: -1}
-	if !u.found || !usage.read(u.kept) || (usage.Input < 0 && usage.Output < 0) {
-		return Usage{}
+	u.settle()
+	return u.settled
+}
+
+// settle reads what is kept. An object that is called so and tells no tokens, such as one of a caller's own in metadata,
+// leaves what an earlier one told.
+func (u *UsageReader) settle() {
+	usage := Usage{Told: true, Input: -1, Output: -1, CacheRead: -1}
+	if u.found && usage.read(u.kept) && (usage.Input >= 0 || usage.Output >= 0) {
+		u.settled = usage
 	}
-	usage.Told = true
-	return usage
+	u.found = false
 }
 
 // read takes the counts out of the object that p begins with, and reports whether all of it is there.

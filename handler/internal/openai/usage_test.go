@@ -49,11 +49,13 @@ func TestUsage_IsReadInEveryShapeHoweverItIsCut(t *testing.T) {
 			"data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}],\"usage\":null}\n\n" +
 				"data: {\"choices\":[],\"usage\":" + chatUsage + ",\"obfuscation\":\"abc\"}\n\ndata: [DONE]\n\n", told(1200, 11, 1024),
 		},
-		"null after all":           {"data: {\"usage\":" + chatUsage + "}\n\ndata: {\"usage\": null}\n\ndata: [DONE]\n\n", told(1200, 11, 1024)},
-		"chat stream without":      {"data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\ndata: [DONE]\n\n", openai.Usage{}},
-		"running usage":            {"data: {\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1}}\n\ndata: {\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2}}\n\n", told(1, 2, -1)},
-		"responses":                {`{"id":"resp_1","tools":[],"usage": ` + responsesUsage + `,"user":null,"metadata":{}}`, told(36, 87, 0)},
-		"responses, long metadata": {`{"id":"resp_1","tools":[],"usage" : ` + responsesUsage + longMetadata + `}`, told(36, 87, 0)},
+		"a caller's own usage after it": {`{"usage":` + chatUsage + `,"metadata":{"usage":{"a":1}}}`, told(1200, 11, 1024)},
+		"an empty usage after it":       {`{"usage":` + chatUsage + `,"x":{"usage":{}}}`, told(1200, 11, 1024)},
+		"null after all":                {"data: {\"usage\":" + chatUsage + "}\n\ndata: {\"usage\": null}\n\ndata: [DONE]\n\n", told(1200, 11, 1024)},
+		"chat stream without":           {"data: {\"choices\":[{\"delta\":{\"content\":\"x\"}}]}\n\ndata: [DONE]\n\n", openai.Usage{}},
+		"running usage":                 {"data: {\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":1}}\n\ndata: {\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2}}\n\n", told(1, 2, -1)},
+		"responses":                     {`{"id":"resp_1","tools":[],"usage": ` + responsesUsage + `,"user":null,"metadata":{}}`, told(36, 87, 0)},
+		"responses, long metadata":      {`{"id":"resp_1","tools":[],"usage" : ` + responsesUsage + longMetadata + `}`, told(36, 87, 0)},
 		"responses stream": {
 			"event: response.created\ndata: {\"type\":\"response.created\",\"response\":{\"usage\":null,\"user\":null}}\n\n" +
 				"event: response.completed\ndata: {\"type\":\"response.completed\",\"response\":{\"output\":[],\"usage\":" +
