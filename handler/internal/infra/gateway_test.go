@@ -63,6 +63,7 @@ func TestPolicy_TheCallersCredentialsEndBeforeTheBackendIsSet(t *testing.T) {
 			"set-header name=Ocp-Apim-Subscription-Key exists-action=delete",
 			"set-header name=Authorization exists-action=delete",
 			"set-header name=x-functions-key exists-action=delete",
+			"set-header name=x-aoai-gateway exists-action=override",
 			"set-header name=x-aoai-caller exists-action=delete",
 			"set-query-parameter name=subscription-key exists-action=delete",
 			"set-query-parameter name=code exists-action=delete",

@@ -38,21 +38,33 @@ func Routes(o Options) http.Handler {
 	r.Get("/", text("ready\n"))
 	r.Head("/", text(""))
 	r.Get("/healthz", text("ok\n"))
-	if o.Status != nil {
-		for _, path := range [...]string{"/status", "/status.json"} {
-			r.Method(http.MethodGet, path, o.Status)
-			r.Method(http.MethodHead, path, o.Status)
-		}
-	}
-	r.Handle("/openai/*", o.Proxy)
 	notFound := func(w http.ResponseWriter, r *http.Request) {
 		e := openai.NotFound()
 		telemetry.RecordOf(r.Context()).Code = e.Code
 		e.Write(w)
 	}
+	if o.Status != nil {
+		for _, path := range [...]string{"/status", "/status.json"} {
+			r.Method(http.MethodGet, path, forOperators(o.Status.ServeHTTP, notFound))
+			r.Method(http.MethodHead, path, forOperators(o.Status.ServeHTTP, notFound))
+		}
+	}
+	r.Handle("/openai/*", o.Proxy)
 	r.NotFound(notFound)
 	r.MethodNotAllowed(notFound)
 	return r
+}
+
+// forOperators keeps callers of API Management out, who have no function key of their own: API Management adds one, and the
+// Functions host resolves the dots of /openai/%2e%2e/status. The policy marks what comes that way.
+func forOperators(status, notFound http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("X-Aoai-Gateway") != "" {
+			notFound(w, r)
+			return
+		}
+		status(w, r)
+	}
 }
 
 func text(body string) http.HandlerFunc {

@@ -144,3 +144,27 @@ func TestServe_AListenerThatFailsIsAnError(t *testing.T) {
 		t.Errorf("ended with %v", err)
 	}
 }
+
+// API Management adds the function key to whatever its callers ask for, and the host resolves dots in paths.
+func TestRoutes_TheStatusIsNotForCallersOfAPIManagement(t *testing.T) {
+	shown := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "shown") })
+	s := httptest.NewServer(server.Routes(server.Options{Proxy: http.NotFoundHandler(), Status: shown, Log: zerolog.Nop()}))
+	t.Cleanup(s.Close)
+	for _, path := range []string{"/status", "/status.json"} {
+		for gateway, want := range map[string]int{"": http.StatusOK, "api-management": http.StatusNotFound} {
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+path, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("x-aoai-gateway", gateway)
+			resp, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = resp.Body.Close()
+			if resp.StatusCode != want {
+				t.Errorf("%s with the header %q: %d", path, gateway, resp.StatusCode)
+			}
+		}
+	}
+}
