@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -43,6 +44,10 @@ func (s shell) statusPage(ctx context.Context, o outputs) (string, error) {
 	if err := s.manage(ctx, o, http.MethodPost, app+"/host/default/listKeys"+version, &keys); err != nil {
 		return "", fmt.Errorf("fetching the function key: %w", err)
 	}
-	query := url.Values{"code": {keys.FunctionKeys["default"]}}
+	key := keys.FunctionKeys["default"]
+	if key == "" {
+		return "", errors.New("the function app has no host key called default")
+	}
+	query := url.Values{"code": {key}}
 	return "https://" + site.Properties.DefaultHostName + "/status?" + query.Encode(), nil
 }

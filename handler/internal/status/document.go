@@ -84,7 +84,7 @@ type Answers struct {
 	Throttled uint64 `json:"throttled"` // 429
 	Failed    uint64 `json:"failed"`    // 5xx, and streams that broke
 	Left      uint64 `json:"caller_left"`
-	Failovers uint64 `json:"failovers"` // of those under OK: that took more than one attempt
+	Failovers uint64 `json:"failovers"` // of those under OK: that another backend than the first served
 }
 
 // Figures are those of one backend, or of one deployment there. Attempts that callers ended are in Attempts alone.

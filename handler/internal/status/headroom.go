@@ -34,7 +34,7 @@ func (h *headroom) document(now time.Time) *Headroom {
 		return nil
 	}
 	d := &Headroom{
-		AgeMS:             now.Sub(time.Unix(0, told)).Milliseconds(),
+		AgeMS:             max(now.Sub(time.Unix(0, told)).Milliseconds(), 0),
 		RemainingRequests: known(&h.remainingRequests),
 		RemainingTokens:   known(&h.remainingTokens),
 		LimitRequests:     known(&h.limitRequests),

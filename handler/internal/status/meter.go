@@ -106,7 +106,7 @@ func (s *series) observe(m *Meter, r *telemetry.Record, status int, firstByte ti
 	if firstByte > 0 {
 		s.answers.took(firstByte)
 	}
-	if answer == answersOK && len(r.Attempts) > 1 {
+	if answer == answersOK && movedBackends(r.Attempts) {
 		s.answers.add(failovers, 1)
 	}
 	for i := range r.Attempts {
@@ -114,6 +114,11 @@ func (s *series) observe(m *Meter, r *telemetry.Record, status int, firstByte ti
 			s.at[b].observe(r, i)
 		}
 	}
+}
+
+// movedBackends: the backend that was tried last is not the first. One whose credential was renewed is tried twice.
+func movedBackends(attempts []telemetry.Attempt) bool {
+	return len(attempts) > 1 && attempts[0].Backend != attempts[len(attempts)-1].Backend
 }
 
 func answerOf(r *telemetry.Record, status int) int {
@@ -137,7 +142,7 @@ func (c *cell) observe(r *telemetry.Record, i int) {
 	if counter := counterOf(a.Outcome); counter != attempts {
 		c.add(counter, 1)
 	}
-	if !last {
+	if !last && r.Attempts[i+1].Backend != a.Backend {
 		c.add(movedOn, 1)
 	}
 	if last && (a.Outcome == "ok" || a.Outcome == "rejected") {

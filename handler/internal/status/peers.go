@@ -54,17 +54,17 @@ type Peers struct {
 	swept    time.Time // only Run uses it
 
 	mu     sync.Mutex
-	read   time.Time // when others was read; zero: never
+	asked  time.Time // when rows were asked for last; zero: never
+	read   time.Time // when they came
 	failed bool      // the last reading
 	others []member
 }
 
 // member is another instance as its row tells.
 type member struct {
-	id       string
-	started  time.Time
-	written  time.Time // by this instance's clock
-	snapshot *snapshot
+	id      string
+	written time.Time // by this instance's clock
+	report  report
 }
 
 // NewPeers makes the part of the instance with this id, which must be its own.
@@ -77,15 +77,15 @@ func NewPeers(r Reports, m *Meter, instance string, backends []string) *Peers {
 func (p *Peers) Run(ctx context.Context) {
 	// The steps of all instances end at the same time; their rows need not come at once.
 	offset := rand.N(stepSeconds * time.Second)
-	for told := false; ; {
+	for tried := false; ; {
 		wait := untilStep(time.Now().Add(-offset))
-		if !told {
+		if !tried {
 			wait = time.Second/2 + rand.N(time.Second)
 		}
 		timer := time.NewTimer(wait)
 		select {
 		case <-timer.C:
-			told = p.tell(ctx) || told
+			tried = p.tell(ctx) || tried
 		case <-ctx.Done():
 			timer.Stop()
 			return
@@ -93,7 +93,7 @@ func (p *Peers) Run(ctx context.Context) {
 	}
 }
 
-// tell writes the row, and reports whether it is written.
+// tell writes the row if there is anything to tell, which it reports.
 func (p *Peers) tell(ctx context.Context) bool {
 	s := p.meter.snapshot()
 	if !s.lives() {
@@ -103,7 +103,7 @@ func (p *Peers) tell(ctx context.Context) bool {
 	defer cancel()
 	text, err := encodeReport(s, p.backends, p.started)
 	if err != nil || p.reports.SetReport(ctx, p.instance, text) != nil {
-		return false
+		return true
 	}
 	if time.Since(p.swept) >= sweepEvery {
 		p.swept = time.Now().Add(rand.N(sweepEvery))
@@ -112,31 +112,31 @@ func (p *Peers) tell(ctx context.Context) bool {
 	return true
 }
 
-// look gives the other instances as they were told of in the last seconds.
+// look gives the other instances as they were told of in the last seconds, and when that was read; zero: never.
 func (p *Peers) look(ctx context.Context) (others []member, read time.Time, failed bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if time.Since(p.read) >= readEvery {
-		ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	if time.Since(p.asked) >= readEvery {
+		// Others look, too: a viewer who leaves must not fail it for them.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookTimeout)
 		defer cancel()
 		reports, err := p.reports.Reports(ctx, reportLive, maxReports)
-		p.failed, p.read = err != nil, time.Now()
+		p.asked, p.failed = time.Now(), err != nil
 		if err == nil {
-			p.others = p.members(reports)
+			p.read, p.others = p.asked, p.members(reports)
 		}
 	}
 	return p.others, p.read, p.failed
 }
 
 func (p *Peers) members(reports []Report) []member {
-	index := p.meter.backends
 	var members []member
 	for _, r := range reports {
 		if r.Instance == p.instance {
 			continue
 		}
-		if s, started, ok := decodeReport(r.Text, index); ok {
-			members = append(members, member{r.Instance, started, time.Now().Add(-r.Age), s})
+		if report, ok := decodeReport(r.Text); ok {
+			members = append(members, member{r.Instance, time.Now().Add(-r.Age), report})
 		}
 	}
 	return members
@@ -148,5 +148,6 @@ func (m *member) late(now time.Time) int {
 	if age > recentLive {
 		return steps
 	}
-	return int(age / (stepSeconds * time.Second))
+	const step = stepSeconds * time.Second
+	return int(now.Truncate(step).Sub(m.written.Truncate(step)) / step)
 }

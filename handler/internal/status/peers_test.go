@@ -3,10 +3,13 @@ package status_test
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
+	"aoai-balancer/handler/internal/backend"
 	"aoai-balancer/handler/internal/status"
 	"aoai-balancer/handler/internal/telemetry"
 )
@@ -107,6 +110,127 @@ func TestFleet_HoweverManyLookTheRowsAreReadEveryFiveSeconds(t *testing.T) {
 		}
 		if rows.reads > 5 {
 			t.Errorf("%d readings in 20 s", rows.reads)
+		}
+	})
+}
+
+// Rows are written at other times than steps end, and read at others again.
+func TestFleet_WhatHappenedAtTheSameMomentIsDrawnInTheSameStep(t *testing.T) {
+	inBubble(t, func(ctx context.Context, t *testing.T) {
+		rows := newTable()
+		one, two := newInstance(ctx, "one", rows), newInstance(ctx, "two", rows)
+		time.Sleep(100 * time.Millisecond) // not when a step ends
+		for range 40 {
+			one.call("gpt", "west", time.Second)
+			two.call("gpt", "west", time.Second)
+			time.Sleep(40 * time.Second) // until both rows tell of it
+			for range 7 {
+				d := one.document(t, "")
+				drawn, most := 0, uint32(0)
+				for _, n := range only(t, d).Backends[0].History.Served {
+					if n > 0 {
+						drawn++
+					}
+					most = max(most, n)
+				}
+				if calls := int(only(t, d).Backends[0].Recent.Served) / 2; drawn != calls || most != 2 {
+					t.Fatalf("%d moments are drawn in %d steps, at most %d a step", calls, drawn, most)
+				}
+				if got := d.Backends[0]; got.Recent.Served != only(t, d).Backends[0].Recent.Served {
+					t.Fatalf("the backend in all: %+v", got)
+				}
+				time.Sleep(3 * time.Second)
+			}
+		}
+	})
+}
+
+func TestFleet_AViewerWhoLeavesSpoilsNothingForTheNext(t *testing.T) {
+	inBubble(t, func(ctx context.Context, t *testing.T) {
+		rows := newTable()
+		one, two := newInstance(ctx, "one", rows), newInstance(ctx, "two", rows)
+		two.call("gpt", "west", time.Second)
+		time.Sleep(3 * time.Second)
+		rows.slow = 50 * time.Millisecond
+		viewer, leave := context.WithTimeout(ctx, 10*time.Millisecond)
+		defer leave()
+		one.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(viewer, http.MethodGet, "/status.json", nil))
+		if d := one.document(t, ""); d.Fleet.State != "shared" || len(d.Fleet.Instances) != 2 {
+			t.Errorf("the next one sees %+v", d.Fleet)
+		}
+	})
+}
+
+func TestFleet_WhileStorageIsDownOthersGrowOldAndFade(t *testing.T) {
+	inBubble(t, func(ctx context.Context, t *testing.T) {
+		rows := newTable()
+		one, two := newInstance(ctx, "one", rows), newInstance(ctx, "two", rows)
+		two.call("gpt", "west", time.Second)
+		time.Sleep(3 * time.Second)
+		one.document(t, "")
+		rows.set(func(tb *table) { tb.down = true })
+		time.Sleep(2 * time.Minute)
+		if d := one.document(t, ""); d.Fleet.AgeMS != 120_000 || len(d.Fleet.Instances) != 2 {
+			t.Errorf("after two minutes: %+v", d.Fleet)
+		}
+		time.Sleep(10 * time.Minute)
+		if d := one.document(t, ""); d.Fleet.AgeMS != 720_000 || len(d.Fleet.Instances) != 1 || d.Answers.OK != 0 {
+			t.Errorf("after twelve: %+v, %d calls", d.Fleet, d.Answers.OK)
+		}
+	})
+}
+
+func TestFleet_ARowThatIsRefusedIsTriedOnceAStep(t *testing.T) {
+	inBubble(t, func(ctx context.Context, t *testing.T) {
+		rows := newTable()
+		rows.down = true
+		i := newInstance(ctx, "i", rows)
+		for range 600 {
+			i.call("gpt", "west", time.Second)
+			time.Sleep(time.Second)
+		}
+		if rows.writes < 39 || rows.writes > 42 {
+			t.Errorf("%d writes in 10 minutes", rows.writes)
+		}
+	})
+}
+
+func TestReport_OfTheMostBackendsFits(t *testing.T) {
+	inBubble(t, func(ctx context.Context, t *testing.T) {
+		var backends []*backend.Backend
+		for n := range 64 {
+			backends = append(backends, at(fmt.Sprintf("%s-%02d", strings.Repeat("b", 20), n), 1, 1))
+		}
+		rows := newTable()
+		i, other := newInstance(ctx, "i", rows, backends...), newInstance(ctx, "other", rows, backends...)
+		for range 20 {
+			for n, b := range backends {
+				for busy := range 20 {
+					i.call("gpt", b.Name, time.Duration(1+n*busy*20)*time.Millisecond)
+				}
+				i.call("small", backends[0].Name, time.Second)
+			}
+			time.Sleep(15 * time.Second)
+		}
+		time.Sleep(15 * time.Second)
+		d := other.document(t, "")
+		t.Logf("%d bytes, %d deployments", len(rows.rows["i"].Text), d.Page.Count)
+		if size := len(rows.rows["i"].Text); size > 30<<10 || len(d.Fleet.Instances) != 2 || d.Backends[63].Total.Served != 400 || d.Page.Count == 0 {
+			t.Errorf("%d bytes, %d instances, %d deployments, the last backend %+v", size, len(d.Fleet.Instances), d.Page.Count, d.Backends[63].Total)
+		}
+	})
+}
+
+func TestFleet_ManyInstancesAreCountedAndFiftyNamed(t *testing.T) {
+	inBubble(t, func(ctx context.Context, t *testing.T) {
+		rows := newTable()
+		for n := range 70 {
+			newInstance(ctx, fmt.Sprint("instance", n), rows).call("gpt", "west", time.Second)
+		}
+		time.Sleep(3 * time.Second)
+		d := newInstance(ctx, "viewer", rows).document(t, "")
+		if len(d.Fleet.Instances) != 50 || d.Fleet.More != 21 || d.Answers.OK != 70 {
+			t.Errorf("%d named, %d more, %d calls", len(d.Fleet.Instances), d.Fleet.More, d.Answers.OK)
 		}
 	})
 }

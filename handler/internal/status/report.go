@@ -37,27 +37,51 @@ type reportSum struct {
 
 // encodeReport writes as many of the busiest deployments as fit.
 func encodeReport(s *snapshot, backends []string, started time.Time) ([]byte, error) {
-	r := report{Started: started.UTC(), Answers: shorten(&s.answers), Backends: shortenAll(s.backends, backends)}
-	text, err := json.Marshal(r)
+	r := report{Started: started.UTC(), Answers: shortenAnswers(&s.answers), Backends: shortenAll(s.backends, backends)}
+	size, err := r.shrink()
 	if err != nil {
 		return nil, err
 	}
-	size := len(text)
 	names := s.busiest()
 	for _, name := range names[:min(len(names), maxReported)] {
 		d := s.deployments[name]
-		reported := reportedDeployment{name, shorten(&d.answers), shortenAll(d.at, backends)}
+		reported := reportedDeployment{name, shortenAnswers(&d.answers), shortenAll(d.at, backends)}
 		text, err := json.Marshal(reported)
 		if err != nil {
 			return nil, err
 		}
-		if size += len(text) + len(`,"deployments":[]`); size > maxReport {
-			break
+		if size+len(text)+1 > maxReport {
+			continue // a smaller one may fit
 		}
+		size += len(text) + 1
 		r.Deployments = append(r.Deployments, reported)
 	}
 	return json.Marshal(r)
 }
+
+// shrink leaves out what is missed least until half of the room is left for deployments, and gives the size.
+func (r *report) shrink() (size int, err error) {
+	const frame = len(`"deployments":[],`)
+	for _, leave := range []func(*reportSum){
+		func(*reportSum) {}, func(s *reportSum) { s.History = nil }, func(s *reportSum) { s.Latency = nil },
+	} {
+		for name, sum := range r.Backends {
+			leave(&sum)
+			r.Backends[name] = sum
+		}
+		text, err := json.Marshal(r)
+		if err != nil {
+			return 0, err
+		}
+		if size = len(text) + frame; size <= maxReport/2 {
+			break
+		}
+	}
+	return size, nil
+}
+
+// shortenAnswers: of answers nobody asks for more than the counts.
+func shortenAnswers(s *sum) reportSum { return reportSum{Total: trim(s.total), Recent: trim(s.recent)} }
 
 func shortenAll(sums []sum, names []string) map[string]reportSum {
 	short := map[string]reportSum{}
@@ -93,18 +117,19 @@ func trim(c counts) []uint64 {
 	return c[:last]
 }
 
-// decodeReport reads another instance's row. Backends that this instance does not have are left out; what makes no sense
-// counts as nothing.
-func decodeReport(text []byte, backends map[string]int) (s *snapshot, started time.Time, ok bool) {
-	var r report
-	if len(text) > maxReport || json.Unmarshal(text, &r) != nil {
-		return nil, time.Time{}, false
-	}
-	s = &snapshot{answers: r.Answers.sum(), backends: sumsOf(r.Backends, backends), deployments: map[string]*deploymentSums{}}
+// decodeReport reads another instance's row.
+func decodeReport(text []byte) (r report, ok bool) {
+	return r, len(text) <= maxReport && json.Unmarshal(text, &r) == nil
+}
+
+// snapshot spreads a report out, which takes much more room. Backends that this instance does not have are left out; what
+// makes no sense counts as nothing.
+func (r *report) snapshot(backends map[string]int) *snapshot {
+	s := &snapshot{answers: r.Answers.sum(), backends: sumsOf(r.Backends, backends), deployments: map[string]*deploymentSums{}}
 	for _, d := range r.Deployments[:min(len(r.Deployments), maxReported)] {
 		s.deployments[d.Name] = &deploymentSums{answers: d.Answers.sum(), at: sumsOf(d.Backends, backends)}
 	}
-	return s, r.Started, true
+	return s
 }
 
 func sumsOf(reported map[string]reportSum, backends map[string]int) []sum {

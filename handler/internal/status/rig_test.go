@@ -24,6 +24,7 @@ type instance struct {
 	*status.Status
 	meter  *status.Meter
 	health *backend.Health
+	turns  rotation.Stats
 }
 
 // newInstance makes one with the backends, whose status is not shared where reports is nil.
@@ -39,7 +40,7 @@ func newInstance(ctx context.Context, id string, reports status.Reports, backend
 	go i.meter.Run(ctx)
 	o := status.Options{
 		Instance: id, Meter: i.meter, Backends: backend.NewSet(backends), Health: i.health,
-		Turns:  func() rotation.Stats { return rotation.Stats{TableTurns: 7, Claims: 2, Lines: 1} },
+		Turns:  func() rotation.Stats { return i.turns },
 		Bodies: func() (memory, disk int64) { return 1, 2 },
 	}
 	if reports != nil {
@@ -105,7 +106,9 @@ type table struct {
 	rows    map[string]status.Report
 	written map[string]time.Time
 	reads   int
+	writes  int
 	down    bool
+	slow    time.Duration // what a reading takes
 }
 
 var errDown = errors.New("storage is down")
@@ -123,6 +126,7 @@ func (tb *table) set(change func(*table)) {
 func (tb *table) SetReport(_ context.Context, id string, text []byte) error {
 	tb.mu.Lock()
 	defer tb.mu.Unlock()
+	tb.writes++
 	if tb.down {
 		return errDown
 	}
@@ -130,7 +134,12 @@ func (tb *table) SetReport(_ context.Context, id string, text []byte) error {
 	return nil
 }
 
-func (tb *table) Reports(_ context.Context, within time.Duration, most int) ([]status.Report, error) {
+func (tb *table) Reports(ctx context.Context, within time.Duration, most int) ([]status.Report, error) {
+	select {
+	case <-time.After(tb.slow):
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	tb.mu.Lock()
 	defer tb.mu.Unlock()
 	tb.reads++

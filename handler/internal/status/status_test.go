@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"aoai-balancer/handler/internal/backend"
+	"aoai-balancer/handler/internal/rotation"
 	"aoai-balancer/handler/internal/status"
 	"aoai-balancer/handler/internal/telemetry"
 )
@@ -64,6 +65,40 @@ func TestFigures_EachOutcomeIsCountedAtItsBackend(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestFigures_ARenewedCredentialIsNoMoveToAnotherBackend(t *testing.T) {
+	inBubble(t, func(ctx context.Context, t *testing.T) {
+		i := newInstance(ctx, "i", nil)
+		i.answer("gpt", 200, telemetry.Attempt{Backend: "west", Outcome: "credential_renewed"}, telemetry.Attempt{Backend: "west", Outcome: "ok"})
+		if d := only(t, i.document(t, "")); d.Recent.Failovers != 0 || d.Backends[0].Recent.MovedOn != 0 || d.Backends[0].Recent.Attempts != 2 {
+			t.Errorf("%+v", d)
+		}
+	})
+}
+
+func TestFigures_AStreamThatBreaksIsTheBackendsFailure(t *testing.T) {
+	inBubble(t, func(ctx context.Context, t *testing.T) {
+		i := newInstance(ctx, "i", nil)
+		for _, outcome := range []string{"stream_broken", "stream_idle"} {
+			i.meter.Observe(&telemetry.Record{Deployment: "gpt", Outcome: outcome, Attempts: []telemetry.Attempt{{Backend: "west", Outcome: "ok"}}}, 200, time.Second)
+		}
+		if west := only(t, i.document(t, "")).Backends[0].Recent; west.Failed != 2 || west.Served != 2 {
+			t.Errorf("%+v", west)
+		}
+	})
+}
+
+func TestCounter_SaysWhereTurnsComeFrom(t *testing.T) {
+	inBubble(t, func(ctx context.Context, t *testing.T) {
+		i := newInstance(ctx, "i", newTable())
+		for outage, want := range map[bool]string{false: "table shared 7 2", true: "table local 7 2"} {
+			i.turns = rotation.Stats{TableTurns: 7, LocalTurns: 2, Outage: outage}
+			if c := i.document(t, "").Counter; fmt.Sprint(c.Kind, " ", c.State, " ", c.TableTurns, " ", c.LocalTurns) != want {
+				t.Errorf("with an outage %v: %+v", outage, c)
+			}
+		}
+	})
 }
 
 func TestWindow_RecentFiguresAreThoseOfTheLastFiveMinutes(t *testing.T) {

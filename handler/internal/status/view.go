@@ -47,17 +47,18 @@ type query struct {
 
 // document puts everything together.
 func (s *Status) document(ctx context.Context, q query) *Document {
-	now := time.Now()
 	snapshot := s.Meter.snapshot()
 	if s.Peers == nil {
 		q.scope = scopeInstance
 	}
 	d := &Document{
-		Schema: 1, GeneratedAt: now.UTC(), Scope: q.scope, Window: Window{steps * stepSeconds, stepSeconds},
+		Schema: 1, Scope: q.scope, Window: Window{steps * stepSeconds, stepSeconds},
 		Instance: Instance{ID: s.Instance, Self: true, StartedAt: s.started.UTC(), Answers: answersOf(snapshot.answers.total)},
 		Process:  s.process(), Counter: s.counter(),
 	}
 	d.Fleet = s.merge(ctx, q, snapshot, d.Instance)
+	now := time.Now() // that may have taken a while
+	d.GeneratedAt = now.UTC()
 	d.Answers, d.Recent = answersOf(snapshot.answers.total), answersOf(snapshot.answers.recent)
 	for i, b := range s.Backends.Backends {
 		d.Backends = append(d.Backends, describe(b, &snapshot.backends[i]))
@@ -108,21 +109,27 @@ func (s *Status) merge(ctx context.Context, q query, snapshot *snapshot, self In
 	}
 	others, read, failed := s.Peers.look(ctx)
 	now := time.Now()
-	fleet.State, fleet.AgeMS = "shared", now.Sub(read).Milliseconds()
+	fleet.State = "shared"
 	if failed {
 		fleet.State = "unreachable"
 	}
+	if !read.IsZero() {
+		fleet.AgeMS = now.Sub(read).Milliseconds()
+	}
 	for i := range others {
 		m := &others[i]
+		if now.Sub(m.written) > reportLive {
+			continue
+		}
 		if q.scope == scopeFleet {
-			snapshot.plus(m.snapshot, m.late(now))
+			snapshot.plus(m.report.snapshot(s.Meter.backends), m.late(now))
 		}
 		if len(fleet.Instances) == maxListed {
 			fleet.More++
 			continue
 		}
 		fleet.Instances = append(fleet.Instances, Instance{
-			ID: m.id, StartedAt: m.started, AgeMS: now.Sub(m.written).Milliseconds(), Answers: answersOf(m.snapshot.answers.total),
+			ID: m.id, StartedAt: m.report.Started, AgeMS: now.Sub(m.written).Milliseconds(), Answers: answersOf(m.report.Answers.sum().total),
 		})
 	}
 	return fleet
