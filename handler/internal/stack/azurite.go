@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -81,14 +82,23 @@ func (s *Storage) startAnywhere(ctx context.Context) (err error) {
 	return err
 }
 
+// Ports below those that systems give to whoever asks for any: what is free here is not taken a moment later by an outgoing
+// connection, nor by the handler of a Functions host that is just starting.
+const (
+	firstPort = 20_000
+	ports     = 10_000
+)
+
 // FreePort finds a port of 127.0.0.1 that nobody listens on just now.
-func FreePort() (int, error) {
-	l, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		return 0, err
+func FreePort() (port int, err error) {
+	for range 100 {
+		port = firstPort + rand.N(ports)
+		var l *net.TCPListener
+		if l, err = net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port}); err == nil {
+			return port, l.Close()
+		}
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port, nil
+	return 0, err
 }
 
 func (s *Storage) start(ctx context.Context) error {
