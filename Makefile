@@ -16,7 +16,7 @@ run: ## run the whole product here; ONCE=1 checks it and ends
 
 .PHONY: test
 test: ## run all tests
-	@for tool in node chromium python3 func bicep; do command -v $$tool >/dev/null || echo "make test: $$tool is not on PATH; what needs it is skipped"; done
+	@for tool in node chromium nginx python3 func bicep; do command -v $$tool >/dev/null || echo "make test: $$tool is not on PATH; what needs it is skipped"; done
 	go test -race -shuffle=on ./...
 	go test -count=1 -run '^TestAllocations' ./handler/internal/...
 
