@@ -10,13 +10,14 @@ import (
 // The plot has one panel a load, in two columns; in each a group of bars for each number of connections. All colours lie
 // between light and dark, and nothing lies behind them: the plot is read on either.
 const (
-	panelWidth  = 430
-	panelHeight = 225
-	legendSpace = 74
-	leftMargin  = 56
-	topMargin   = 34
-	barSpace    = 156 // the height of the highest bar
-	ink         = "#7a828c"
+	panelWidth   = 430
+	panelHeight  = 225
+	legendSpace  = 74
+	legendColumn = 198
+	leftMargin   = 56
+	topMargin    = 34
+	barSpace     = 156 // the height of the highest bar
+	ink          = "#7a828c"
 )
 
 func colourOf(target string) string {
@@ -25,6 +26,8 @@ func colourOf(target string) string {
 		return "#8b949e"
 	case nameNginx:
 		return "#2da44e"
+	case nameBare:
+		return "#a371f7"
 	case nameTable:
 		return "#1f6feb"
 	case nameMemory:
@@ -71,7 +74,7 @@ func byLoad(all []*series) [][]*series {
 
 func legend(b *strings.Builder, targets []*target) {
 	for i, t := range targets {
-		x, y := leftMargin+i%3*250, 40+i/3*18
+		x, y := leftMargin+i%4*legendColumn, 40+i/4*18
 		fmt.Fprintf(b, `<rect x="%d" y="%d" width="11" height="11" fill="%s"/><text x="%d" y="%d">%s</text>`+"\n",
 			x, y-10, colourOf(t.name), x+17, y, html.EscapeString(t.name))
 	}
