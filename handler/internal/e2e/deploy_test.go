@@ -54,6 +54,7 @@ func TestDeployment_ThePackageRunsWithTheTemplatesSettings(t *testing.T) {
 		t.Run("TheStatusPagePassesItsKeyOn", func(t *testing.T) {
 			showsStatus(ctx, t, p.URL+"/status?code="+functionKey, "gpt")
 		})
+		statusIsNotForCallers(ctx, t, p.URL)
 		t.Run("ThroughAPIManagement", func(t *testing.T) {
 			gateway := httptest.NewServer(apiManagement(t, snapshot, p.URL))
 			defer gateway.Close()
@@ -61,6 +62,28 @@ func TestDeployment_ThePackageRunsWithTheTemplatesSettings(t *testing.T) {
 			officialClients(ctx, t, gateway.URL, weu, eus)
 		})
 	})
+}
+
+// statusIsNotForCallers: the host resolves the dots of a path, so API Management's own function key could open the status
+// to its callers. Its policy says what comes through it.
+func statusIsNotForCallers(ctx context.Context, t *testing.T, host string) {
+	t.Helper()
+	for gateway, want := range map[string]int{"": http.StatusOK, "api-management": http.StatusNotFound} {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, host+"/openai/%2e%2e/status.json", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("x-functions-key", functionKey)
+		request.Header.Set("x-aoai-gateway", gateway)
+		response, err := client.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		if response.StatusCode != want {
+			t.Errorf("with the header %q: %d, want %d", gateway, response.StatusCode, want)
+		}
+	}
 }
 
 // pack runs the project's own packer.
