@@ -96,8 +96,7 @@ const growthText = `## How cost grows
 CPU is the handler's. A verdict compares the cost of a unit at each size with that at the size before, or where nothing may
 grow with that at the first; up to × %.1f counts as measurement. Memory is that of the handler after the first round; one
 handler serves several of the measurements, so that it shows what earlier lines left. With the counter in a table each
-deployment has its own row, which is updated about once a second while the deployment is called: the fewer calls it gets
-in that second, the larger is a call's part of the update.
+deployment has its own row; a handler updates some 40 rows a second at the most, however many deployments are called.
 
 %s
 `
