@@ -26,7 +26,7 @@ func TestLoads_AreAnsweredWhole(t *testing.T) {
 	backends := &target{name: nameDirect, addresses: []string{address(server.URL)}}
 	for _, l := range []load{chat(kilobyte), chat(megabyte), stream(1), stream(50), embeddings(), chat(kilobyte).over(3)} {
 		r, err := backends.run(t.Context(), l, 2, time.Millisecond, nil)
-		if err != nil || len(r.took) < 2 || r.p50() <= 0 || r.p99() < r.p50() {
+		if err != nil || len(r.took) == 0 || r.p50() <= 0 || r.p99() < r.p50() {
 			t.Errorf("%s: %d calls, p50 %v, p99 %v: %v", l.name, len(r.took), r.p50(), r.p99(), err)
 		}
 	}

@@ -46,8 +46,8 @@ func TestFleet_EachInstancesPageShowsAll(t *testing.T) {
 		if n := len(idle.document(t, "").Fleet.Instances); n != 3 {
 			t.Errorf("the idle one sees %d instances, want itself and two", n)
 		}
-		if len(rows.rows) != 2 {
-			t.Errorf("%d rows: one without traffic has none", len(rows.rows))
+		if n := rows.seen().rows; n != 2 {
+			t.Errorf("%d rows: one without traffic has none", n)
 		}
 	})
 }
@@ -74,8 +74,8 @@ func TestFleet_OneThatEndedFadesAndItsRowIsSweptInTheEnd(t *testing.T) {
 			other.call("gpt", "west", time.Second)
 			time.Sleep(time.Minute)
 		}
-		if len(rows.rows) != 1 {
-			t.Errorf("%d rows after an hour and a half", len(rows.rows))
+		if n := rows.seen().rows; n != 1 {
+			t.Errorf("%d rows after an hour and a half", n)
 		}
 	})
 }
@@ -108,8 +108,8 @@ func TestFleet_HoweverManyLookTheRowsAreReadEveryFiveSeconds(t *testing.T) {
 			i.document(t, "")
 			time.Sleep(100 * time.Millisecond)
 		}
-		if rows.reads > 5 {
-			t.Errorf("%d readings in 20 s", rows.reads)
+		if n := rows.seen().reads; n > 5 {
+			t.Errorf("%d readings in 20 s", n)
 		}
 	})
 }
@@ -151,7 +151,7 @@ func TestFleet_AViewerWhoLeavesSpoilsNothingForTheNext(t *testing.T) {
 		one, two := newInstance(ctx, "one", rows), newInstance(ctx, "two", rows)
 		two.call("gpt", "west", time.Second)
 		time.Sleep(3 * time.Second)
-		rows.slow = 50 * time.Millisecond
+		rows.set(func(tb *table) { tb.slow = 50 * time.Millisecond })
 		viewer, leave := context.WithTimeout(ctx, 10*time.Millisecond)
 		defer leave()
 		one.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(viewer, http.MethodGet, "/status.json", nil))
@@ -189,8 +189,8 @@ func TestFleet_ARowThatIsRefusedIsTriedOnceAStep(t *testing.T) {
 			i.call("gpt", "west", time.Second)
 			time.Sleep(time.Second)
 		}
-		if rows.writes < 39 || rows.writes > 42 {
-			t.Errorf("%d writes in 10 minutes", rows.writes)
+		if n := rows.seen().writes; n < 39 || n > 42 {
+			t.Errorf("%d writes in 10 minutes", n)
 		}
 	})
 }
@@ -214,8 +214,9 @@ func TestReport_OfTheMostBackendsFits(t *testing.T) {
 		}
 		time.Sleep(15 * time.Second)
 		d := other.document(t, "")
-		t.Logf("%d bytes, %d deployments", len(rows.rows["i"].Text), d.Page.Count)
-		if size := len(rows.rows["i"].Text); size > 30<<10 || len(d.Fleet.Instances) != 2 || d.Backends[63].Total.Served != 400 || d.Page.Count == 0 {
+		size := rows.size("i")
+		t.Logf("%d bytes, %d deployments", size, d.Page.Count)
+		if size > 30<<10 || len(d.Fleet.Instances) != 2 || d.Backends[63].Total.Served != 400 || d.Page.Count == 0 {
 			t.Errorf("%d bytes, %d instances, %d deployments, the last backend %+v", size, len(d.Fleet.Instances), d.Page.Count, d.Backends[63].Total)
 		}
 	})
@@ -256,7 +257,7 @@ func TestReport_ARowNeverExceeds32KiBAndHoldsTheBusiest(t *testing.T) {
 			}
 			time.Sleep(15 * time.Second)
 		}
-		size := len(rows.rows["i"].Text)
+		size := rows.size("i")
 		d := other.document(t, "")
 		t.Logf("%d bytes, %d deployments", size, d.Page.Count)
 		if size > 32<<10 || d.Page.Count < 5 || d.Page.Count > 20 || !strings.HasSuffix(d.Deployments[0].Name, "-090") {

@@ -123,6 +123,22 @@ func (tb *table) set(change func(*table)) {
 	change(tb)
 }
 
+// counted is what was done to a table.
+type counted struct{ rows, reads, writes int }
+
+func (tb *table) seen() counted {
+	tb.mu.Lock()
+	defer tb.mu.Unlock()
+	return counted{len(tb.rows), tb.reads, tb.writes}
+}
+
+// size is a row's length.
+func (tb *table) size(id string) int {
+	tb.mu.Lock()
+	defer tb.mu.Unlock()
+	return len(tb.rows[id].Text)
+}
+
 func (tb *table) SetReport(_ context.Context, id string, text []byte) error {
 	tb.mu.Lock()
 	defer tb.mu.Unlock()
@@ -135,8 +151,11 @@ func (tb *table) SetReport(_ context.Context, id string, text []byte) error {
 }
 
 func (tb *table) Reports(ctx context.Context, within time.Duration, most int) ([]status.Report, error) {
+	tb.mu.Lock()
+	slow := tb.slow
+	tb.mu.Unlock()
 	select {
-	case <-time.After(tb.slow):
+	case <-time.After(slow):
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
