@@ -15,9 +15,9 @@ run: ## run the whole product here; ONCE=1 checks it and ends
 	@exec bin/local $(if $(ONCE),-once) $(if $(PORT),-port $(PORT))
 
 .PHONY: test
-test: ## run all tests
+test: ## run all tests, a package at a time: many start real programs, which share the machine
 	@for tool in node chromium nginx python3 func bicep; do command -v $$tool >/dev/null || echo "make test: $$tool is not on PATH; what needs it is skipped"; done
-	go test -race -shuffle=on ./...
+	go test -race -shuffle=on -p 1 ./...
 	go test -count=1 -run '^TestAllocations' ./handler/internal/...
 
 .PHONY: lint
