@@ -22,8 +22,6 @@ const (
 	idleSteps = 40
 	// others is the name of all those that do not fit or that no deployment can have.
 	others = "…"
-	// statusCallerLeft is what the access log says of a call whose caller did not wait.
-	statusCallerLeft = 499
 )
 
 // Meter counts what callers got and what backends did. It is safe for concurrent use, and a request costs it some atomic
@@ -68,7 +66,7 @@ func (m *Meter) newSeries(name string) *series {
 	return &series{name: strings.Clone(name), at: make([]cell, len(m.backends))}
 }
 
-// Observe counts a call that is over. status is what the access log says, 499 for a caller that left.
+// Observe counts a call that is over. status is what the access log says, telemetry.StatusCallerLeft included.
 func (m *Meter) Observe(r *telemetry.Record, status int, firstByte time.Duration) {
 	m.all.observe(m, r, status, firstByte)
 	if r.Deployment != "" { // else nothing was found out about the call
@@ -123,7 +121,7 @@ func movedBackends(attempts []telemetry.Attempt) bool {
 
 func answerOf(r *telemetry.Record, status int) int {
 	switch {
-	case status == statusCallerLeft:
+	case status == telemetry.StatusCallerLeft:
 		return answersLeft
 	case r.Outcome != "" || status >= http.StatusInternalServerError:
 		return answersFailed

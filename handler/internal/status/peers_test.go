@@ -80,12 +80,18 @@ func TestFleet_OneThatEndedFadesAndItsRowIsSweptInTheEnd(t *testing.T) {
 	})
 }
 
+// besideOneThatTold is an instance and the table in which another has told of one call.
+func besideOneThatTold(ctx context.Context) (*instance, *table) {
+	rows := newTable()
+	one, two := newInstance(ctx, "one", rows), newInstance(ctx, "two", rows)
+	two.call("gpt", "west", time.Second)
+	time.Sleep(3 * time.Second) // virtual
+	return one, rows
+}
+
 func TestFleet_StorageThatIsDownIsSaidAndTheOthersStayAsLastSeen(t *testing.T) {
 	inBubble(t, func(ctx context.Context, t *testing.T) {
-		rows := newTable()
-		one, two := newInstance(ctx, "one", rows), newInstance(ctx, "two", rows)
-		two.call("gpt", "west", time.Second)
-		time.Sleep(3 * time.Second)
+		one, rows := besideOneThatTold(ctx)
 		one.document(t, "")
 		rows.set(func(tb *table) { tb.down = true })
 		time.Sleep(10 * time.Second)
@@ -147,10 +153,7 @@ func TestFleet_WhatHappenedAtTheSameMomentIsDrawnInTheSameStep(t *testing.T) {
 
 func TestFleet_AViewerWhoLeavesSpoilsNothingForTheNext(t *testing.T) {
 	inBubble(t, func(ctx context.Context, t *testing.T) {
-		rows := newTable()
-		one, two := newInstance(ctx, "one", rows), newInstance(ctx, "two", rows)
-		two.call("gpt", "west", time.Second)
-		time.Sleep(3 * time.Second)
+		one, rows := besideOneThatTold(ctx)
 		rows.set(func(tb *table) { tb.slow = 50 * time.Millisecond })
 		viewer, leave := context.WithTimeout(ctx, 10*time.Millisecond)
 		defer leave()
@@ -163,10 +166,7 @@ func TestFleet_AViewerWhoLeavesSpoilsNothingForTheNext(t *testing.T) {
 
 func TestFleet_WhileStorageIsDownOthersGrowOldAndFade(t *testing.T) {
 	inBubble(t, func(ctx context.Context, t *testing.T) {
-		rows := newTable()
-		one, two := newInstance(ctx, "one", rows), newInstance(ctx, "two", rows)
-		two.call("gpt", "west", time.Second)
-		time.Sleep(3 * time.Second)
+		one, rows := besideOneThatTold(ctx)
 		one.document(t, "")
 		rows.set(func(tb *table) { tb.down = true })
 		time.Sleep(2 * time.Minute)

@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// statusCallerLeft is what the log says of a request whose caller did not wait for its answer (nginx's convention).
-	statusCallerLeft = 499
+	// StatusCallerLeft is what the log says of a request whose caller did not wait for its answer (nginx's convention).
+	StatusCallerLeft = 499
 	// providerName is the name that OpenTelemetry gives Azure OpenAI.
 	providerName = "azure.ai.openai"
 )
@@ -63,7 +63,7 @@ func (f *firstByte) Write(p []byte) (int, error) {
 func finish(r *http.Request, record *Record, w *firstByte) int {
 	if r.Context().Err() != nil && record.Operation != "" && !record.Complete {
 		record.Outcome = "caller_left"
-		return statusCallerLeft
+		return StatusCallerLeft
 	}
 	return w.Status()
 }
