@@ -104,17 +104,25 @@ func Literal(key string) *Source {
 	return s
 }
 
+// AtHand gives the credential to send, without waiting; false where none is at hand.
+func (s *Source) AtHand() (Header, bool) {
+	if v := s.current.Load(); v.good() {
+		return v.header, true
+	}
+	return Header{}, false
+}
+
 // Header gives the credential to send. A value at hand comes at once and without I/O, even where ctx has ended. Else it
 // waits until a fetch has brought one, at most until ctx ends, and not at all where the next fetch is due only after
 // ctx's deadline. Its errors are of type *[Error]; errors.Is tells whether ctx's end was the reason.
 func (s *Source) Header(ctx context.Context) (Header, error) {
-	if v := s.current.Load(); v.good() {
-		return v.header, nil
+	if h, ok := s.AtHand(); ok {
+		return h, nil
 	}
 	for {
 		changed, failure := s.expect(ctx)
-		if v := s.current.Load(); v.good() { // looked at after changed was taken, so that none is missed
-			return v.header, nil
+		if h, ok := s.AtHand(); ok { // looked at after changed was taken, so that none is missed
+			return h, nil
 		}
 		if failure != nil {
 			return Header{}, failure
