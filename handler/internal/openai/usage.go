@@ -13,8 +13,9 @@ type Usage struct {
 
 const (
 	usageName = `"usage"`
-	// maxUsage bounds what is kept of an answer: a usage is a few hundred bytes long.
-	maxUsage = 2 << 10
+	// commonUsage is what a usage and the few bytes after it take; maxUsage bounds what is kept of an answer.
+	commonUsage = 320
+	maxUsage    = 2 << 10
 )
 
 // UsageReader reads an answer as it passes, a JSON text or a stream of events, and finds the last usage in it. It keeps
@@ -124,7 +125,7 @@ func (u *UsageReader) expect(want byte, p []byte) int {
 	}
 	u.settle()
 	if u.kept == nil {
-		u.kept = make([]byte, 0, maxUsage/4)
+		u.kept = make([]byte, 0, commonUsage)
 	}
 	u.awaits, u.found, u.kept = awaitsName, true, append(u.kept[:0], '{')
 	u.last = '{'

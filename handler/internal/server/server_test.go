@@ -56,9 +56,11 @@ func TestRoutes_ServeOursProxyOpenAIAndRefuseTheRest(t *testing.T) {
 		{"POST", "/status.json", 404, `"code":"not_found"`},
 		{"GET", "/openai/models", 200, "proxied /openai/models"},
 		{"PATCH", "/openai/deployments/a%2Fb/x", 200, "proxied /openai/deployments/a%2Fb/x"},
+		{"PROPFIND", "/openai/x", 200, "proxied /openai/x"},
 		{"DELETE", "/openai/", 200, "proxied /openai/"},
 		{"POST", "/", 404, `"code":"not_found"`},
 		{"GET", "/openai", 404, `"code":"not_found"`},
+		{"GET", "/openai%2Fmodels", 404, `"code":"not_found"`},
 		{"GET", "/anything%2Felse", 404, `"code":"not_found"`},
 	} {
 		status, contentType, body := get(t, row.method, s.URL+row.path)
