@@ -12,8 +12,8 @@ import (
 	"sync/atomic"
 )
 
-// The bare proxy is what the standard library's own parts cost that the product is built on: one ReverseProxy and one
-// Transport, nothing learned, nothing read, nothing logged.
+// The bare proxy is what the standard library's own parts cost: one ReverseProxy and one Transport, nothing learned, nothing
+// read, nothing logged.
 const (
 	roleBare     = "bare"
 	backendsName = "BENCH_BACKENDS"

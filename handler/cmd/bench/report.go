@@ -61,7 +61,7 @@ what is added or a ratio is the median over pairs of one round. Two backends in 
 * **nginx**: as a reverse proxy to the same two backends in turn, with one worker a core as Go uses every core, up to 128
   idle connections to the backends, answers unbuffered, bodies read whole before they are passed on, and an access log.
 * **bare ReverseProxy**: net/http/httputil's proxy with net/http's transport and nothing else, not even a log, to the same
-  two backends in turn: what the parts cost that the handler is built on.
+  two backends in turn: what a proxy in Go costs that does nothing else.
 * **handler**: the built handler by itself, as the Functions host starts it.
 * **host**: the same calls through Azure Functions Core Tools: an empty handler that answers by itself without any backend,
   and ours with both backends behind it.
