@@ -21,6 +21,7 @@ import (
 	"aoai-balancer/handler/internal/rotation"
 	"aoai-balancer/handler/internal/server"
 	"aoai-balancer/handler/internal/telemetry"
+	"aoai-balancer/handler/internal/upstream"
 )
 
 func main() {
@@ -104,7 +105,7 @@ func assemble(ctx context.Context, c config.Config, log zerolog.Logger) (http.Ha
 		Turns:     turns,
 		Bodies:    replay.NewPool(bodyLimits(c.MaxBodyBytes)),
 		Homes:     newHomes(table, c, log),
-		Transport: proxy.NewTransport(new(net.Dialer).DialContext),
+		Transport: upstream.New(upstream.Options{Dial: new(net.Dialer).DialContext, Go: telemetry.Go(log)}),
 		Go:        telemetry.Go(log),
 
 		RetryStatus:       c.RetryStatus.Has,

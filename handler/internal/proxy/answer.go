@@ -81,8 +81,7 @@ func (c *call) keep(b *backend.Backend, s *sent, class class) {
 	if s.resp == nil {
 		return
 	}
-	timer := time.AfterFunc(discardTime, func() { s.cancel(errDiscarded) })
-	defer timer.Stop()
+	readUntil(s.resp.Body, time.Now().Add(discardTime))
 	rest, err := io.ReadAll(io.LimitReader(s.resp.Body, discardBytes+1))
 	body := slices.Concat(s.start, rest)
 	if err != nil || len(body) > discardBytes || s.resp.StatusCode < http.StatusBadRequest {

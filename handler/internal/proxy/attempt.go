@@ -1,20 +1,18 @@
 package proxy
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
 	"net/http"
-	"net/http/httptrace"
 	"net/url"
-	"sync/atomic"
 	"time"
 
 	"aoai-balancer/handler/internal/backend"
 	"aoai-balancer/handler/internal/credential"
 	"aoai-balancer/handler/internal/openai"
 	"aoai-balancer/handler/internal/telemetry"
+	"aoai-balancer/handler/internal/upstream"
 )
 
 // Bounds of what is done for an answer that the caller will not get.
@@ -56,6 +54,9 @@ func (p *Proxy) try(req *http.Request, c *call, i int, health *backend.Attempt) 
 }
 
 func credentialOf(ctx context.Context, b *backend.Backend) (credential.Header, error) {
+	if header, ok := b.Credential.AtHand(); ok {
+		return header, nil // a timer is not cheap
+	}
 	ctx, cancel := context.WithTimeout(ctx, credentialTime)
 	defer cancel()
 	return b.Credential.Header(ctx)
@@ -92,65 +93,60 @@ func (p *Proxy) settle(req *http.Request, c *call, i int, s *sent, health *backe
 	return nil, errNext
 }
 
-// sent is an attempt that was made: an answer or an error, and what is known of how far it got.
+// sent is an attempt that was made: an answer or an error, and what is known of it.
 type sent struct {
-	resp      *http.Response
-	err       error
-	began     time.Time
-	took      time.Duration
-	ctx       context.Context
-	cancel    context.CancelCauseFunc
-	timer     timer       // of whatever the attempt waits for
-	sendable  atomic.Bool // the transport took it and asked for a connection
-	connected atomic.Bool // a connection was had
-	reused    atomic.Bool // … that had served before
-	wrote     atomic.Bool // the request was written to it
-	answered  atomic.Bool // a first byte came back
-	start     []byte      // of the answer's body, read before anything of it was given away
-	lent      []byte      // of buffers, where start lies in it
-	buffers   *bufferPool
-	pending   <-chan read // a read of the body that goes on
-	failure   int         // the status that a stream's first events stand for; 0: none
-	code      string      // error.code where it matters
+	resp    *http.Response
+	err     error
+	began   time.Time
+	took    time.Duration
+	limit   error  // what it means if time runs out: errAttemptTimeout or errRequestTimeout
+	start   []byte // of the answer's body, read before anything of it was given away
+	lent    []byte // of buffers, where start lies in it
+	buffers *bufferPool
+	pending <-chan read // a read of the body that goes on
+	failure int         // the status that a stream's first events stand for; 0: none
+	code    string      // error.code where it matters
 }
 
 // send makes one attempt and returns at the answer's first byte or at failure.
 func (p *Proxy) send(req *http.Request, c *call, b *backend.Backend, header credential.Header) *sent {
-	s := &sent{began: time.Now(), buffers: p.buffers}
-	s.ctx, s.cancel = context.WithCancelCause(req.Context())
-	s.timer.cancel = s.cancel
-	limit, cause := time.Until(c.deadline), requestTime
-	if p.AttemptTimeout > 0 && p.AttemptTimeout < limit {
-		limit, cause = p.AttemptTimeout, attemptTime
+	s := &sent{began: time.Now(), buffers: p.buffers, limit: errRequestTimeout}
+	until := c.deadline
+	if ends := s.began.Add(p.AttemptTimeout); p.AttemptTimeout > 0 && ends.Before(until) {
+		until, s.limit = ends, errAttemptTimeout
 	}
-	s.timer.set(limit, cause)
-	s.resp, s.err = p.Transport.RoundTrip(s.request(req, c, b, header)) //nolint:bodyclose // closed by discard, or by ReverseProxy
+	s.resp, s.err = p.Transport.Send(request(req, c, b, header), until) //nolint:bodyclose // closed by discard, or by ReverseProxy
 	if s.err == nil {
-		s.timer.set(time.Until(c.deadline), requestTime)
+		if s.limit = errRequestTimeout; until != c.deadline {
+			readUntil(s.resp.Body, c.deadline)
+		}
 		s.begin(p.Go)
 	}
-	s.timer.stop()
 	s.took = time.Since(s.began)
 	return s
 }
 
-// request is the request of one attempt. Each has headers of its own: the transport may still read those of the last.
-func (s *sent) request(req *http.Request, c *call, b *backend.Backend, header credential.Header) *http.Request {
-	trace := &httptrace.ClientTrace{
-		GetConn: func(string) { s.sendable.Store(true) },
-		GotConn: func(info httptrace.GotConnInfo) {
-			s.connected.Store(true)
-			s.reused.Store(info.Reused)
-		},
-		WroteHeaders:         func() { s.wrote.Store(true) },
-		GotFirstResponseByte: func() { s.answered.Store(true) },
+// readUntil limits reads of a backend's body, one that is under way too. The zero time is no limit.
+func readUntil(body io.Reader, t time.Time) {
+	if body, ok := body.(interface{ SetReadDeadline(t time.Time) error }); ok {
+		_ = body.SetReadDeadline(t)
 	}
-	out := req.WithContext(httptrace.WithClientTrace(s.ctx, trace))
-	out.Header = req.Header.Clone()
+}
+
+// request is the request of one attempt. A later one has headers of its own: those of the last may still be being sent.
+func request(req *http.Request, c *call, b *backend.Backend, header credential.Header) *http.Request {
+	out := req.WithContext(req.Context())
+	if c.sent {
+		out.Header = req.Header.Clone()
+		out.Header.Del("Api-Key")
+		out.Header.Del("Authorization")
+	}
+	c.sent = true
 	out.Header.Set(header.Name, header.Value)
 	out.URL = address(c.target, b, req.URL.RawQuery)
 	out.TransferEncoding, out.Trailer = nil, nil
-	setBody(out, c, b.Deployment(c.target.Deployment))
+	out.GetBody = nil
+	out.Body, out.ContentLength = c.open(b.Deployment(c.target.Deployment))
 	return out
 }
 
@@ -162,26 +158,6 @@ func address(target openai.Target, b *backend.Backend, query string) *url.URL {
 		path = escaped
 	}
 	return &url.URL{Scheme: b.Endpoint.Scheme, Host: b.Endpoint.Host, Path: path, RawPath: escaped, RawQuery: query}
-}
-
-// setBody gives the attempt a fresh reader, and takes from http.Transport the chance to send a request again by
-// itself: it does so only for requests without a body that are safe or carry an Idempotency-Key.
-func setBody(out *http.Request, c *call, deployment string) {
-	out.GetBody = nil
-	if out.Body, out.ContentLength = c.open(deployment); out.ContentLength > 0 {
-		return
-	}
-	out.Body = http.NoBody
-	switch out.Method {
-	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace:
-		out.Body = io.NopCloser(bytes.NewReader(nil))
-	}
-	for _, name := range [...]string{"Idempotency-Key", "X-Idempotency-Key"} {
-		if values, ok := out.Header[name]; ok {
-			delete(out.Header, name)
-			out.Header[string(bytes.ToLower([]byte(name)))] = values
-		}
-	}
 }
 
 // wait is how long the backend asks to be left alone; 0 without a hint. Only with a 429 does the reset of a rate limit
@@ -212,11 +188,15 @@ func (s *sent) discard() {
 	if s.resp != nil {
 		_ = s.resp.Body.Close()
 	}
-	s.cancel(errDiscarded)
 }
 
-// isStale: the failure of a connection that had waited too long says nothing about the backend.
-func (s *sent) isStale() bool { return s.err != nil && s.reused.Load() && !s.answered.Load() }
+// failed is how far the exchange got that brought no answer; one whose answer broke off got to the end.
+func (s *sent) failed() upstream.Error {
+	if e, ok := errors.AsType[*upstream.Error](s.err); ok {
+		return *e
+	}
+	return upstream.Error{Progress: upstream.Answered, Err: s.err}
+}
 
 // isRefused: the backend does not take our credential.
 func (p *Proxy) isRefused(s *sent) bool {
@@ -228,7 +208,7 @@ func (p *Proxy) isRefused(s *sent) bool {
 func (c *call) log(b *backend.Backend, s *sent, outcome string, cooldown time.Duration) {
 	a := telemetry.Attempt{
 		Backend: b.Name, Outcome: outcome, Duration: s.took, Wait: s.wait(), Cooldown: cooldown,
-		MaybeBilled: s.err != nil && s.wrote.Load(),
+		MaybeBilled: s.err != nil && s.failed().Progress >= upstream.Sent,
 	}
 	if s.resp != nil {
 		a.Status, a.Headroom = s.status(), telemetry.Headroom(openai.RateLimits(s.resp.Header))
@@ -236,5 +216,7 @@ func (c *call) log(b *backend.Backend, s *sent, outcome string, cooldown time.Du
 	c.record.Attempts = append(c.record.Attempts, a)
 }
 
-// endedBy reports whether this, one of our own deadlines, ended the attempt.
-func (s *sent) endedBy(deadline error) bool { return errors.Is(context.Cause(s.ctx), deadline) }
+// endedBy reports whether this, one of our own limits, ended the attempt.
+func (s *sent) endedBy(limit error) bool {
+	return errors.Is(s.err, upstream.ErrTimedOut) && errors.Is(s.limit, limit)
+}

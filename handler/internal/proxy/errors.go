@@ -15,8 +15,6 @@ var (
 	errCallerLeft     = errors.New("the caller left")
 	errAttemptTimeout = errors.New("no headers within the attempt's time")
 	errRequestTimeout = errors.New("no answer within the request's time")
-	errStreamIdle     = errors.New("the stream was silent for too long")
-	errDiscarded      = errors.New("the answer is not needed")
 )
 
 func unknownBackend() error {

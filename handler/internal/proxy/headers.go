@@ -19,15 +19,15 @@ func rewrite(r *httputil.ProxyRequest) {
 	h := r.Out.Header
 	for name := range h {
 		if isPrivate(name) {
-			h.Del(name)
+			delete(h, name)
 		}
 	}
 	// The body is here whole, and no upgrade passes the Functions host.
-	h.Del("Expect")
-	h.Del("Upgrade")
-	h.Del("Connection")
-	if accepted := h.Get("Accept-Encoding"); accepted != "" {
-		h.Set("Accept-Encoding", readable(accepted, callOf(r.In.Context())))
+	delete(h, "Expect")
+	delete(h, "Upgrade")
+	delete(h, "Connection")
+	if accepted := h["Accept-Encoding"]; len(accepted) > 0 {
+		h["Accept-Encoding"] = []string{readable(accepted[0], callOf(r.In.Context()))}
 	}
 	r.Out.Host = ""
 	r.Out.URL.RawQuery = publicQuery(r.In.URL.RawQuery)

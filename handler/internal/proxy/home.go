@@ -149,7 +149,7 @@ func (p *Proxy) askFor(ctx context.Context, b *backend.Backend, address url.URL)
 		return 0
 	}
 	req.Header.Set(credential.Name, credential.Value)
-	resp, err := p.Transport.RoundTrip(req)
+	resp, err := p.Transport.Send(req, time.Time{})
 	if err != nil {
 		return 0
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -19,6 +20,7 @@ import (
 	"aoai-balancer/handler/internal/replay"
 	"aoai-balancer/handler/internal/rotation"
 	"aoai-balancer/handler/internal/simulator"
+	"aoai-balancer/handler/internal/upstream"
 )
 
 func TestHygiene_ABackendSeesOneCredentialAndNothingOfTheCallersOrThePlatforms(t *testing.T) {
@@ -241,16 +243,17 @@ func TestCallerLeaves_BeforeItsBodyIsHereCallsNobody(t *testing.T) {
 // TestHTTP_BothWaysOverRealSockets makes sure that nothing above hangs on the network in memory.
 func TestHTTP_BothWaysOverRealSockets(t *testing.T) {
 	openai := simulator.New(simulator.Options{})
-	upstream := httptest.NewServer(openai)
-	defer upstream.Close()
-	endpoint, err := url.Parse(upstream.URL)
+	azure := httptest.NewServer(openai)
+	defer azure.Close()
+	endpoint, err := url.Parse(azure.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
 	o := defaults()
 	o.Backends = backend.NewSet([]*backend.Backend{{Name: "a", Endpoint: endpoint, Credential: credential.Literal("k"), Priority: 1, Weight: 1}})
-	o.Health, o.Rotation, o.Transport = backend.NewHealth(1, time.Second, time.Second), rotation.New([]rotation.Member{{Weight: 1, Priority: 1}}), http.DefaultTransport
+	o.Health, o.Rotation = backend.NewHealth(1, time.Second, time.Second), rotation.New([]rotation.Member{{Weight: 1, Priority: 1}})
 	o.Go = func(f func()) { go f() }
+	o.Transport = upstream.New(upstream.Options{Dial: new(net.Dialer).DialContext, Go: o.Go})
 	gateway := httptest.NewServer(proxy.New(o))
 	defer gateway.Close()
 	ctx, leave := context.WithCancel(t.Context())

@@ -50,6 +50,7 @@ func (s *sent) holdOpening(spawn func(func())) error {
 			}
 		case <-timer.C:
 			s.pending = pending
+			readUntil(s.resp.Body, time.Time{}) // its reader says what it may take
 			return nil
 		}
 	}

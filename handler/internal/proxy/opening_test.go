@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -28,9 +27,7 @@ func FuzzStream_GivesTheSameBytesHoweverTheyCame(f *testing.F) {
 			end = errors.New("broken")
 		}
 		pieces := io.MultiReader(&piecewise{bytes.NewReader(body), int(in) + 1}, iotest.ErrReader(end))
-		s := &sent{resp: &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"text/event-stream"}}, Body: io.NopCloser(pieces)}}
-		s.ctx, s.cancel = context.WithCancelCause(t.Context())
-		s.timer.cancel, s.buffers = s.cancel, newBufferPool()
+		s := &sent{buffers: newBufferPool(), resp: &http.Response{StatusCode: 200, Header: http.Header{"Content-Type": {"text/event-stream"}}, Body: io.NopCloser(pieces)}}
 		s.begin(func(f func()) { f() })
 		if s.err != nil {
 			if !broken {
@@ -41,7 +38,7 @@ func FuzzStream_GivesTheSameBytesHoweverTheyCame(f *testing.F) {
 		if s.failure != 0 {
 			return // not for the caller
 		}
-		given := &stream{sent: s, body: s.resp.Body, record: new(telemetry.Record), idle: time.Minute}
+		given := &stream{ctx: t.Context(), sent: s, body: s.resp.Body, record: new(telemetry.Record), idle: time.Minute}
 		got, err := io.ReadAll(&piecewise{given, int(out) + 1})
 		if !bytes.Equal(got, body) || broken != (err != nil) {
 			t.Errorf("%q became %q, %v", body, got, err)

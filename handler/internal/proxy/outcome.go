@@ -1,11 +1,13 @@
 package proxy
 
 import (
+	"errors"
 	"net/http"
 	"time"
 
 	"aoai-balancer/handler/internal/backend"
 	"aoai-balancer/handler/internal/openai"
+	"aoai-balancer/handler/internal/upstream"
 )
 
 // Codes in Azure's error envelope that change what an answer means.
@@ -49,6 +51,7 @@ func (p *Proxy) judge(req *http.Request, s *sent, b *backend.Backend) outcome {
 }
 
 func judgeError(req *http.Request, s *sent) outcome {
+	failed := s.failed()
 	switch {
 	case req.Context().Err() != nil:
 		return outcome{name: "caller_left", err: errCallerLeft, health: ignore}
@@ -56,11 +59,13 @@ func judgeError(req *http.Request, s *sent) outcome {
 		return outcome{name: "timeout", err: timedOut(), health: fail}
 	case s.endedBy(errAttemptTimeout):
 		return outcome{name: "timeout", next: true, class: failure, health: fail}
-	case !s.sendable.Load():
+	case errors.Is(s.err, upstream.ErrBody):
+		return outcome{name: "unsendable", err: internal(s.err), health: ignore}
+	case failed.Progress == upstream.NotSendable:
 		return outcome{name: "unsendable", err: unsendable(s.err), health: ignore}
-	case !s.connected.Load():
+	case failed.Progress == upstream.NotConnected:
 		return outcome{name: "unreachable", next: true, class: failure, health: lose}
-	case s.isStale():
+	case failed.IsStale():
 		return outcome{name: "stale_connection", next: true, class: failure, again: true, health: ignore}
 	}
 	return outcome{name: "reset", next: true, class: failure, health: fail}

@@ -24,6 +24,11 @@ type Turns interface {
 	Take(ctx context.Context, deployment string) rotation.Turn
 }
 
+// Transport makes one attempt, as upstream.Transport does. An answer's body may have a method SetReadDeadline.
+type Transport interface {
+	Send(req *http.Request, until time.Time) (*http.Response, error)
+}
+
 // Options are the parts of a Proxy and its limits. All times are as in the settings of the same names.
 type Options struct {
 	Backends          *backend.Set
@@ -32,7 +37,7 @@ type Options struct {
 	Turns             Turns
 	Bodies            *replay.Pool
 	Homes             *affinity.Homes
-	Transport         http.RoundTripper
+	Transport         Transport
 	Go                func(func()) // starts a goroutine whose panics go no further
 	RetryStatus       func(status int) bool
 	MaxRetries        int
@@ -93,6 +98,7 @@ type call struct {
 	bond     *bond     // what binds it to backends; nil for most calls
 
 	tried   uint64
+	sent    bool // an attempt was made, and its request's headers are in use
 	waited  bool
 	results map[int]result  // by backend; made with the first
 	kept    [classes]*saved // by class: an answer that could be given if nothing better comes

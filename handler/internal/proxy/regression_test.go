@@ -6,12 +6,15 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"aoai-balancer/handler/internal/backend"
 	"aoai-balancer/handler/internal/simulator"
+	"aoai-balancer/handler/internal/telemetry"
+	"aoai-balancer/handler/internal/upstream"
 )
 
 func TestDrained_ABackendThatTakesNoPartDoesNotSweetenTheAnswer(t *testing.T) {
@@ -63,6 +66,29 @@ func TestUnsendable_ACallersOwnFaultCostsNoHealth(t *testing.T) {
 			t.Errorf("ready: %b", ready)
 		}
 	})
+}
+
+// lossy cannot read the body that it is to send.
+type lossy struct{ attempts int }
+
+func (l *lossy) Send(r *http.Request, _ time.Time) (*http.Response, error) {
+	l.attempts++
+	_ = r.Body.Close()
+	return nil, &upstream.Error{Progress: upstream.Sent, Err: upstream.ErrBody}
+}
+
+func TestUnsendable_ABodyThatIsLostIsNoBackendsFault(t *testing.T) {
+	p, transport := newBenchProxy("", ""), new(lossy)
+	p.Transport = transport
+	ctx, record := telemetry.WithRecord(t.Context())
+	w := httptest.NewRecorder()
+	p.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodPost, chat, strings.NewReader(question)))
+	if w.Code != http.StatusBadGateway || transport.attempts != 1 || record.Attempts[0].Outcome != "unsendable" {
+		t.Errorf("answered %d after %d attempts: %+v", w.Code, transport.attempts, record.Attempts)
+	}
+	if ready := p.Health.Ready("gpt"); ready != 0b111 {
+		t.Errorf("ready: %b", ready)
+	}
 }
 
 // raw sends what no HTTP client would, and returns the answer's status.

@@ -30,6 +30,7 @@ import (
 	"aoai-balancer/handler/internal/server"
 	"aoai-balancer/handler/internal/simulator"
 	"aoai-balancer/handler/internal/telemetry"
+	"aoai-balancer/handler/internal/upstream"
 )
 
 const (
@@ -118,16 +119,16 @@ func (r *rig) assemble(plan plan) {
 	}
 	r.bodies = plan.options.Bodies
 	r.health = backend.NewHealth(len(plan.backends), 10*time.Second, 2*time.Minute)
-	upstream := proxy.NewTransport(r.network.DialContext)
+	backends := upstream.New(upstream.Options{Dial: r.network.DialContext, Go: telemetry.Go(log)})
 	o := plan.options
 	r.homes = affinity.New(affinity.Options{Backends: names, Table: plan.homes, Go: telemetry.Go(log)})
 	o.Homes = r.homes
 	o.Backends, o.Health, o.Rotation = backend.NewSet(plan.backends), r.health, rotation.New(members)
-	o.Transport, o.Go = upstream, telemetry.Go(log)
+	o.Transport, o.Go = backends, telemetry.Go(log)
 	r.serve("gateway.test:80", server.Routes(server.Options{Proxy: proxy.New(o), Log: log}))
 	downstream := &http.Transport{DialContext: r.network.DialContext, DisableCompression: true, MaxIdleConnsPerHost: 100}
 	r.client = &http.Client{Transport: downstream}
-	r.closers = append(r.closers, upstream.CloseIdleConnections, downstream.CloseIdleConnections)
+	r.closers = append(r.closers, backends.CloseIdleConnections, downstream.CloseIdleConnections)
 }
 
 func (r *rig) serve(address string, h http.Handler) {

@@ -12,6 +12,7 @@ import (
 	"aoai-balancer/handler/internal/backend"
 	"aoai-balancer/handler/internal/openai"
 	"aoai-balancer/handler/internal/telemetry"
+	"aoai-balancer/handler/internal/upstream"
 )
 
 // deliver hands the winner to the caller.
@@ -20,7 +21,7 @@ func (p *Proxy) deliver(req *http.Request, c *call, b *backend.Backend, s *sent)
 	makePublic(s.resp.Header, b.Endpoint)
 	setAttempts(s.resp.Header, c.record)
 	body := &stream{
-		sent: s, body: s.resp.Body, record: c.record, idle: p.StreamIdleTimeout,
+		ctx: req.Context(), sent: s, body: s.resp.Body, record: c.record, idle: p.StreamIdleTimeout,
 		watch: p.arrive(c, b, s.resp), tally: newTally(req.Method, c.target, s.resp),
 	}
 	if isStream(s.resp) {
@@ -33,6 +34,7 @@ func (p *Proxy) deliver(req *http.Request, c *call, b *backend.Backend, s *sent)
 // stream is the body of the winner: it ends a silence that lasts too long, and notes how it ended. A stream of events
 // that breaks says so in a last event, and then breaks for its caller too.
 type stream struct {
+	ctx      context.Context // of the caller
 	sent     *sent
 	body     io.ReadCloser
 	record   *telemetry.Record
@@ -59,7 +61,8 @@ func (s *stream) Read(p []byte) (int, error) {
 		s.record.Complete = err != nil
 		return n, err
 	}
-	s.fault, s.record.Outcome = err, s.broken()
+	s.fault = err
+	s.record.Outcome = s.broken()
 	if n > 0 {
 		return n, nil
 	}
@@ -82,8 +85,7 @@ func (s *stream) next(p []byte) (int, error) {
 	if len(s.sent.start) > 0 {
 		return s.sent.takeStart(p), nil
 	}
-	s.sent.timer.set(s.idle, idleTime)
-	defer s.sent.timer.stop()
+	readUntil(s.body, time.Now().Add(s.idle))
 	if s.sent.pending != nil {
 		r := <-s.sent.pending
 		s.sent.start, s.sent.pending = r.bytes, nil
@@ -119,11 +121,11 @@ func (s *stream) breakOff(p []byte) (int, error) {
 }
 
 func (s *stream) broken() string {
-	switch cause := context.Cause(s.sent.ctx); {
-	case errors.Is(cause, errStreamIdle):
-		return "stream_idle"
-	case cause != nil:
+	switch {
+	case s.ctx.Err() != nil:
 		return "caller_left"
+	case errors.Is(s.fault, upstream.ErrTimedOut):
+		return "stream_idle"
 	}
 	return "stream_broken"
 }
@@ -133,7 +135,5 @@ func (s *stream) Close() error {
 	s.sent.giveBack()
 	s.watch.Close()
 	s.record.Usage = telemetry.Usage(s.tally.usage())
-	err := s.body.Close()
-	s.sent.cancel(errDiscarded)
-	return err
+	return s.body.Close()
 }

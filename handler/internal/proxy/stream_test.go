@@ -164,6 +164,34 @@ func TestStream_ABreakAfterContentEndsInAnErrorEventAndNoCleanEnd(t *testing.T) 
 	}
 }
 
+// The time of a request is that of its first byte: what speaks on is not ended.
+func TestStream_LastsForAsLongAsItSpeaks(t *testing.T) {
+	inBubble(t, 1, func(r *rig) {
+		r.backends[0].Script(simulator.Step{EventDelay: 150 * time.Second})
+		got := r.stream()
+		if r.want(got, 200, "a", "1"); got.err != nil || !strings.HasSuffix(got.body, "data: [DONE]\n\n") || got.took < 500*time.Second {
+			t.Errorf("ended after %v with %v", got.took, got.err)
+		}
+	})
+}
+
+func TestStream_ASilenceEndsItAfterItsTime(t *testing.T) {
+	for name, events := range map[string]int{"while its opening was held back": 1, "in mid-stream": 5} {
+		t.Run(name, func(t *testing.T) {
+			inBubble(t, 1, func(r *rig) {
+				r.backends[0].Script(simulator.Step{Stall: events, EventDelay: time.Millisecond})
+				got := r.stream()
+				if got.err == nil || got.took < 200*time.Second || got.took > 202*time.Second {
+					t.Errorf("ended after %v with %v", got.took, got.err)
+				}
+				if line := r.last(); line["outcome"] != "stream_idle" {
+					t.Errorf("logged as %v", line["outcome"])
+				}
+			})
+		})
+	}
+}
+
 func TestStream_AnAnswerThatIsNoStreamBreaksWithoutAddedBytes(t *testing.T) {
 	inBubble(t, 1, func(r *rig) {
 		r.backends[0].Script(simulator.Step{CutAfter: -1})

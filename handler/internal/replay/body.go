@@ -1,17 +1,11 @@
 package replay
 
 import (
-	"bytes"
 	"io"
 	"net/http"
 	"os"
 	"sync"
 )
-
-// plainBody is the longest body whose readers have a copy of their own, of a type that http.Transport knows: then it sends
-// the headers and the body in one write (https://go.dev/issue/22088), if they fit its buffer of 4 KiB. A copy costs less
-// than a write does.
-const plainBody = 3 << 10
 
 // Body is a request's body that can be read any number of times. It is safe for concurrent use.
 type Body struct {
@@ -31,9 +25,8 @@ type Body struct {
 func (b *Body) Len() int64 { return b.length }
 
 // Open gives a reader from the body's first byte on. Each has its own place, any number may be open at once, and each
-// must be closed: http.Transport does so with a request's body. A long body's reader that is closed while another goroutine
-// reads it fails there (http.Transport does that on a cancelled request), as does any opened after [Body.Close]: its error
-// is http.ErrBodyReadAfterClose. The reader of an empty body is http.NoBody.
+// must be closed: who sends a request closes its body. A reader that is closed while another goroutine reads it fails there,
+// as does any opened after [Body.Close]: its error is http.ErrBodyReadAfterClose. The reader of an empty body is http.NoBody.
 func (b *Body) Open() io.ReadCloser {
 	if b.length == 0 {
 		return http.NoBody
@@ -43,15 +36,12 @@ func (b *Body) Open() io.ReadCloser {
 	if b.closed {
 		return &reader{}
 	}
-	if b.buffer != nil && b.length <= plainBody {
-		return io.NopCloser(bytes.NewReader(bytes.Clone(b.buffer.bytes[:b.length])))
-	}
 	b.holders++
 	return &reader{body: b}
 }
 
 // Close ends the owner's use of the body; a second call does nothing. Its room is given back once every opened reader is
-// closed too, since http.Transport may read on after RoundTrip has returned.
+// closed too: a body may still be being sent when its answer is here.
 func (b *Body) Close() error {
 	b.mu.Lock()
 	if b.closed || b.pool == nil {
@@ -126,6 +116,19 @@ func (r *reader) Read(p []byte) (int, error) {
 	n, err := r.body.readAt(p, r.at)
 	r.at += int64(n)
 	return n, err
+}
+
+// WriteTo gives all of a body in memory away at once.
+func (r *reader) WriteTo(w io.Writer) (int64, error) {
+	r.mu.Lock()
+	if r.body == nil || r.body.buffer == nil {
+		r.mu.Unlock()
+		return io.Copy(w, struct{ io.Reader }{r})
+	}
+	defer r.mu.Unlock()
+	n, err := w.Write(r.body.buffer.bytes[r.at:r.body.length])
+	r.at += int64(n)
+	return int64(n), err
 }
 
 func (r *reader) Close() error {
