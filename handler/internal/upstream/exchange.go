@@ -29,7 +29,7 @@ type exchange struct {
 	conn      *conn
 	ctx       context.Context
 	uncancel  func() bool           // keeps the context from ending the connection; reports whether it had not
-	sending   chan error            // what came of sending where another goroutine does it; nil otherwise
+	whole     atomic.Bool           // the request was sent to its last byte
 	fault     atomic.Pointer[error] // of the request's body; nil: none
 
 	mu    sync.Mutex
@@ -60,21 +60,17 @@ func (x *exchange) send(req *http.Request) {
 		x.note(x.write(req))
 		return
 	}
-	x.sending = make(chan error, 1)
 	x.transport.run(func() {
 		err := errors.New("a panic")
-		defer func() {
-			x.note(err)
-			x.sending <- err
-		}()
+		defer func() { x.note(err) }()
 		err = x.write(req)
 	})
 }
 
-// note ends the exchange where the request's body failed. Where the connection did, the backend may have answered before it
-// broke off, and its answer counts.
+// note takes what came of sending. It ends the exchange where the request's body failed. Where the connection did, the backend
+// may have answered before it broke off, and its answer counts.
 func (x *exchange) note(err error) {
-	if err == nil || x.conn.broken.Load() {
+	if x.whole.Store(err == nil); err == nil || x.conn.broken.Load() {
 		return
 	}
 	err = fmt.Errorf("%w: %w", ErrBody, err)
@@ -116,7 +112,7 @@ func (x *exchange) receive(req *http.Request) (*http.Response, error) {
 			return nil, errNoStatus // net/http's server could not pass it on
 		case resp.StatusCode >= http.StatusOK:
 			x.conn.budget = math.MaxInt64
-			if x.sending != nil {
+			if !x.whole.Load() {
 				_ = x.conn.SetWriteDeadline(time.Time{}) // the time given is the headers'
 			}
 			x.attach(resp)
@@ -129,14 +125,15 @@ func (x *exchange) receive(req *http.Request) (*http.Response, error) {
 // attach ends the exchange with the end of the answer's body. After it, the connection may be another's.
 func (x *exchange) attach(resp *http.Response) {
 	b := &body{exchange: x, reader: resp.Body, again: !resp.Close, past: http.ErrBodyReadAfterClose}
-	if resp.Body == http.NoBody && x.sending == nil {
+	if resp.Body == http.NoBody && x.whole.Load() {
 		x.end(b.again)
 		return
 	}
 	resp.Body = b
 }
 
-// end gives the connection back, if it can serve again, or closes it. Only the first call does anything.
+// end gives the connection back, if it can serve again, or closes it: what is still being sent would mix with the next request.
+// Only the first call does anything.
 func (x *exchange) end(again bool) {
 	x.mu.Lock()
 	ended := x.ended
@@ -144,7 +141,7 @@ func (x *exchange) end(again bool) {
 	x.mu.Unlock()
 	switch {
 	case ended:
-	case x.uncancel() && again && x.allSent() && x.conn.reader.Buffered() == 0:
+	case x.uncancel() && again && x.whole.Load() && x.conn.reader.Buffered() == 0:
 		x.transport.idle.put(x.conn)
 	default:
 		x.conn.abort()
@@ -165,22 +162,6 @@ func (x *exchange) setReadDeadline(t time.Time) error {
 		return net.ErrClosed
 	}
 	return x.conn.SetReadDeadline(t)
-}
-
-// allSent: what is still being sent would mix with the next request.
-func (x *exchange) allSent() bool {
-	if x.conn.broken.Load() {
-		return false
-	}
-	if x.sending == nil {
-		return true
-	}
-	select {
-	case err := <-x.sending:
-		return err == nil
-	default:
-		return false
-	}
 }
 
 func (x *exchange) progress() Progress {

@@ -54,9 +54,10 @@ func New(o Options) *Transport {
 
 // Send sends a request and returns with the answer's headers. Its errors are of type *Error.
 //
-// The request's body, of which the length must be known, is closed in any case, perhaps after Send has returned. Its context ends the exchange until the
-// answer's body is at its end or closed. If the headers are not here by the time given, the error is ErrTimedOut; the zero
-// time is no limit. Interim answers (1xx) are skipped; a 101 is an error, since no upgrade is asked for.
+// The request's body, of which the length must be known, is closed in any case, perhaps after Send has returned. The request's
+// context ends the exchange until the answer's body is at its end or closed. If the headers are not here by the time given, the
+// error is ErrTimedOut; the zero time is no limit. Interim answers (1xx) are skipped; a 101 is an error, since no upgrade is
+// asked for.
 //
 // The answer's body has a method SetReadDeadline, as net.Conn has it, whose error when reading is ErrTimedOut; until it is
 // called, the time given holds. It and Close may be called while another goroutine reads. The connection serves again if
