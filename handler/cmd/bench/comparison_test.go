@@ -81,6 +81,39 @@ func TestVerdicts_SayByHowMuch(t *testing.T) {
 	}
 }
 
+func TestVerdicts_BehindTheHostSayWhatALogLineCosts(t *testing.T) {
+	of := func(rates ...float64) *cell { return &cell{rate: rates} }
+	r := &report{comparison: []*series{{load: chat(kilobyte), connections: 32, cells: map[string]*cell{
+		nameHostedEmpty: of(100, 200, 100), nameHostedQuiet: of(72, 150, 72), nameHosted: of(69, 140, 69),
+	}}}}
+	const want = "throughput of the empty handler's behind the host at 32 connections: chat, 1 KB (without a log line a call: 0.72) | " +
+		"at least 0.70 | 0.69 | not met | 99 % of it"
+	for _, v := range r.verdicts() {
+		if strings.Join(v.row(), " | ") == want {
+			return
+		}
+	}
+	t.Errorf("%q is not among %v", want, r.verdicts())
+}
+
+func TestPlan_LinesThatDecideGetMoreRounds(t *testing.T) {
+	p := plan{rounds: 5}
+	for _, row := range []struct {
+		load        load
+		connections int
+		want        int
+	}{
+		{chat(kilobyte), 1, 15},
+		{stream(50), 32, 15},
+		{chat(kilobyte), 8, 5},
+		{chat(100 * kilobyte), 32, 5},
+	} {
+		if got := p.roundsOf(row.load, row.connections); got != row.want {
+			t.Errorf("%s, %d connections: %d rounds, want %d", row.load.name, row.connections, got, row.want)
+		}
+	}
+}
+
 func TestGrowth_VerdictTellsASlopeFromACurve(t *testing.T) {
 	points := func(costs ...float64) []point {
 		var all []point

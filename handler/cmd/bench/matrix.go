@@ -43,7 +43,7 @@ func (b *bench) measureSeries(ctx context.Context, s *series) error {
 	for _, t := range s.targets {
 		s.cells[t.name] = &cell{}
 	}
-	for n := range b.plan.rounds {
+	for n := range b.plan.roundsOf(s.load, s.connections) {
 		for i := range s.targets {
 			t := s.targets[(i+n)%len(s.targets)]
 			r, err := t.run(ctx, s.load, s.connections, b.plan.lasting, b.backends)
@@ -59,12 +59,19 @@ func (b *bench) measureSeries(ctx context.Context, s *series) error {
 	return ctx.Err()
 }
 
+// compileTimes is how much longer a target needs to get warm that compiles what is used often.
+const compileTimes = 4
+
 // warm makes calls that are not counted: the host compiles what is used often, and a handler's heap finds its size.
 func (b *bench) warm(ctx context.Context, targets []*target) error {
 	for _, t := range targets {
 		b.progress.say("warming up: %s", t.name)
+		lasting := b.plan.warming
+		if t.compiles {
+			lasting *= compileTimes
+		}
 		for _, l := range b.plan.loads {
-			if _, err := t.run(ctx, l, 8, b.plan.warming, nil); err != nil {
+			if _, err := t.run(ctx, l, 32, lasting, nil); err != nil {
 				return fmt.Errorf("%s, %s: %w", t.name, l.name, err)
 			}
 		}

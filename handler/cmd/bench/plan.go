@@ -26,6 +26,17 @@ type plan struct {
 	streams int // idle at once
 }
 
+// decisive is how many times as many rounds a line gets that verdicts come from: one round says little where three programs
+// share two cores.
+const decisive = 3
+
+func (p plan) roundsOf(l load, connections int) int {
+	if decides(l, connections) {
+		return p.rounds * decisive
+	}
+	return p.rounds
+}
+
 func fullPlan() plan {
 	return plan{
 		loads:       []load{chat(kilobyte), chat(100 * kilobyte), stream(50), embeddings()},
@@ -48,7 +59,7 @@ func fullPlan() plan {
 func quickPlan() plan {
 	return plan{
 		loads: []load{chat(kilobyte), stream(50)}, connections: []int{1, 32},
-		rounds: 3, lasting: 200 * time.Millisecond, warming: 200 * time.Millisecond,
+		rounds: 1, lasting: 200 * time.Millisecond, warming: 200 * time.Millisecond,
 
 		growthRounds: 1, growing: 150 * time.Millisecond,
 		bodies: []int{kilobyte, 100 * kilobyte, megabyte},

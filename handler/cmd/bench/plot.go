@@ -32,8 +32,10 @@ func colourOf(target string) string {
 		return "#1f6feb"
 	case nameMemory:
 		return "#58a6ff"
-	case nameEmpty:
+	case nameHostedEmpty:
 		return "#bf8700"
+	case nameHostedQuiet:
+		return "#bf3989"
 	}
 	return "#db6d28"
 }

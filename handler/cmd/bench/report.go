@@ -54,8 +54,9 @@ func (r *report) markdown() string {
 
 const comparisonText = `## Beside nginx and the Functions host
 
-Every target gets the same calls in interleaved rounds of %v, %d of them a line; figures are medians over the rounds, and
-what is added or a ratio is the median over pairs of one round. Two backends in a process of their own answer at once.
+Every target gets the same calls in interleaved rounds of %v, %d of them a line, and %d where a target below is decided; figures
+are medians over the rounds, and what is added or a ratio is the median over pairs of one round. Two backends in a process
+of their own answer at once.
 
 * **direct**: the backends themselves, half of the connections to each.
 * **nginx**: as a reverse proxy to the same two backends in turn, with one worker a core as Go uses every core, up to 128
@@ -63,8 +64,9 @@ what is added or a ratio is the median over pairs of one round. Two backends in 
 * **bare ReverseProxy**: net/http/httputil's proxy with net/http's transport and nothing else, not even a log, to the same
   two backends in turn: what a proxy in Go costs that does nothing else.
 * **handler**: the built handler by itself, as the Functions host starts it.
-* **host**: the same calls through Azure Functions Core Tools: an empty handler that answers by itself without any backend,
-  and ours with both backends behind it.
+* **host**: the same calls through Azure Functions Core Tools: an empty handler that answers by itself without any backend
+  and logs nothing; ours with both backends behind it; and ours with LOG_LEVEL=warn, when it does not log calls either. Nobody
+  reads the host's console.
 
 What is not comparable: nginx neither sets a key by backend nor reads a body's or a stream's content, takes turns or
 learns cooldowns. Both write an access log to a file here, while in Azure the host reads the handler's from a pipe. TLS
@@ -77,7 +79,7 @@ func (r *report) writeComparison(b *strings.Builder) {
 	if r.comparison == nil {
 		return
 	}
-	fmt.Fprintf(b, comparisonText, r.plan.lasting, r.plan.rounds)
+	fmt.Fprintf(b, comparisonText, r.plan.lasting, r.plan.rounds, r.plan.rounds*decisive)
 	b.WriteString("![Requests a second by target, load and number of connections](benchmarks.svg)\n\n")
 	for _, group := range byLoad(r.comparison) {
 		fmt.Fprintf(b, "### %s\n\n%s\n", capital(group[0].load.name), compared(group))

@@ -14,6 +14,7 @@ type target struct {
 	pids      []int    // of the processes that are measured, with what they started; none for the backends themselves
 	tells     bool     // it is our handler, which may tell its allocations
 	logs      []string // files that grow with each call
+	compiles  bool     // it compiles what is used often, and is slow until then
 }
 
 // objects is how many objects it has allocated; 0 where it does not tell.

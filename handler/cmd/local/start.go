@@ -165,7 +165,7 @@ func (l *local) startFront(ctx context.Context, settings stack.Settings) (err er
 	} else {
 		l.host = "the Azure Functions host (func start)"
 		err = l.screen.step("starting the Azure Functions host (func start)", func() (err error) {
-			l.front, err = stack.StartHost(ctx, l.root, l.binary, l.port, settings)
+			l.front, err = stack.StartHost(ctx, l.root, l.binary, l.port, settings, nil)
 			return err
 		})
 	}

@@ -64,7 +64,7 @@ func startHandler(ctx context.Context, t *testing.T, s stack.Settings) *stack.Pr
 func startHost(ctx context.Context, t *testing.T, s stack.Settings) *stack.Process {
 	t.Helper()
 	stack.NeedFunc(t)
-	p, err := stack.StartHost(ctx, product.root, product.binary, 0, s)
+	p, err := stack.StartHost(ctx, product.root, product.binary, 0, s, nil)
 	return running(t, p, err)
 }
 

@@ -25,8 +25,9 @@ func FindFunc() (string, error) {
 
 // StartHost starts the Functions host with the product's own host.json and functions/function.json from root, the built
 // handler and the settings, all copied to a folder that Stop removes. It waits until GET / is answered through the host, or ctx ends.
-// Port 0 is any free one.
-func StartHost(ctx context.Context, root, binary string, port int, s Settings) (*Process, error) {
+// Port 0 is any free one. The console goes to the Log, or to the file console where there is one: the host writes a dozen lines
+// a call, and to read them costs more than some measurements bear.
+func StartHost(ctx context.Context, root, binary string, port int, s Settings, console *os.File) (*Process, error) {
 	path, err := FindFunc()
 	if err != nil {
 		return nil, err
@@ -37,6 +38,9 @@ func StartHost(ctx context.Context, root, binary string, port int, s Settings) (
 	}
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), path, "start")
 	cmd.Dir = dir
+	if console != nil {
+		cmd.Stdout, cmd.Stderr = console, console
+	}
 	return runHost(ctx, cmd, port, "/", s)
 }
 

@@ -56,7 +56,6 @@ type Log struct {
 	tail    []string
 	changed chan struct{} // closed and replaced with every entry
 	ended   bool
-	unread  bool // entries are no longer wanted
 }
 
 func newLog() *Log { return &Log{changed: make(chan struct{})} }
@@ -87,7 +86,7 @@ func (l *Log) add(line []byte) {
 		l.tail = slices.Delete(l.tail, 0, 1)
 	}
 	l.tail = append(l.tail, string(line))
-	for !l.unread {
+	for {
 		start := bytes.Index(line, []byte(`{"level":`))
 		if start < 0 {
 			return
@@ -127,13 +126,6 @@ func (l *Log) end() {
 	defer l.mu.Unlock()
 	l.ended = true
 	l.notify()
-}
-
-// TailOnly makes it keep no more events from now on: to read them costs more than some measurements bear.
-func (l *Log) TailOnly() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.unread = true
 }
 
 // Len is the number of events so far, those included that are no longer kept.

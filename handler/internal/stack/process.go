@@ -111,5 +111,9 @@ func (p *Process) explain(err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("%s: %w; its log ends with\n%s", p.cmd.Path, err, p.Log.Tail())
+	err = fmt.Errorf("%s: %w", p.cmd.Path, err)
+	if tail := p.Log.Tail(); tail != "" {
+		err = fmt.Errorf("%w; its log ends with\n%s", err, tail)
+	}
+	return err
 }
