@@ -9,7 +9,7 @@ import (
 
 const (
 	// gcPercent lets a small heap grow to 8 MiB before it is collected, not 4: a sixth less work a call for 4 MiB of memory.
-	// 12 MiB would save 2 % more, and cost a fifth more memory with 1,000 streams at work.
+	// 12 MiB would save 2 % more, for 4 MiB again.
 	gcPercent = 200
 	// memoryShare of the machine's, or the container's, is where the collector works harder to stay below. The Functions
 	// host lives beside the handler.
