@@ -153,8 +153,7 @@ func (p *Proxy) askFor(ctx context.Context, b *backend.Backend, address url.URL)
 	if err != nil {
 		return 0
 	}
-	timer := time.AfterFunc(discardTime, func() { _ = resp.Body.Close() })
-	defer timer.Stop()
+	readUntil(resp.Body, time.Now().Add(discardTime))
 	_, _ = io.CopyN(io.Discard, resp.Body, discardBytes)
 	_ = resp.Body.Close()
 	return resp.StatusCode

@@ -80,6 +80,18 @@ func TestHome_AConversationOfResponsesStaysWhereItBegan(t *testing.T) {
 	})
 }
 
+func TestHome_ABackendThatFallsSilentWhenAskedHoldsTheCallUpForASecond(t *testing.T) {
+	inBubble(t, 2, func(r *rig) {
+		id := r.madeAt(1, "/openai/v1/responses", `{"model":"gpt","input":"x"}`)
+		r.backends[1].Script(simulator.Step{Stall: -1})
+		got := r.get("/openai/v1/responses/" + id)
+		r.wantAt(got, "b")
+		if got.took != time.Second {
+			t.Errorf("took %v", got.took)
+		}
+	})
+}
+
 func TestHome_IDsOfAStreamAreKnownWhenTheCallerSeesThem(t *testing.T) {
 	inBubble(t, 3, func(r *rig) {
 		for range 3 {
