@@ -55,10 +55,10 @@ func fullPlan() plan {
 	}
 }
 
-// quickPlan is for a look at a change.
+// quickPlan is for a look at a change: of the comparison, only what decides.
 func quickPlan() plan {
 	return plan{
-		loads: []load{chat(kilobyte), stream(50)}, connections: []int{1, 32},
+		loads: speedLoads(), connections: speedConnections(),
 		rounds: 1, lasting: 200 * time.Millisecond, warming: 200 * time.Millisecond,
 
 		growthRounds: 1, growing: 150 * time.Millisecond,

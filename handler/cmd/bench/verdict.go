@@ -84,11 +84,12 @@ func (r *report) verdicts() []verdict {
 	return append(all, r.storageVerdicts()...)
 }
 
-// speedLoads are those that the design has targets for, at 1 and at 32 connections.
-func speedLoads() []load { return []load{chat(kilobyte), stream(50)} }
+// The design has targets for these loads on these numbers of connections.
+func speedLoads() []load      { return []load{chat(kilobyte), stream(50)} }
+func speedConnections() []int { return []int{1, 32} }
 
 func decides(l load, connections int) bool {
-	return (connections == 1 || connections == 32) && slices.ContainsFunc(speedLoads(), func(s load) bool { return s.name == l.name })
+	return slices.Contains(speedConnections(), connections) && slices.ContainsFunc(speedLoads(), func(s load) bool { return s.name == l.name })
 }
 
 // speedVerdicts come from the comparison. The product is what instances run: the counter in a table.
